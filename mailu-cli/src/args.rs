@@ -1,0 +1,307 @@
+//! What can be typed.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these are help texts, where backticks stand for commands"
+)]
+#![expect(clippy::struct_excessive_bools, reason = "flags")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use mailu_core::names::{ClientId, MailHost};
+use mailu_core::paths::DEFAULT_ROOT;
+
+/// Installs and runs the Mailu mail server behind Traefik, for agencies that host many clients.
+///
+/// Exit status: 0 fine, 1 something needs a decision or an eye, 2 failed or wrong usage, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailu",
+    version,
+    arg_required_else_help = true,
+    infer_long_args = true
+)]
+pub struct Cli {
+    /// What applies to every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Where AgencyStack lives: deployments go below DIR/mailu, secrets below DIR/secrets.
+    #[arg(long, global = true, value_name = "DIR", env = "AGENCY_STACK_ROOT", default_value = DEFAULT_ROOT)]
+    pub root: PathBuf,
+    /// Print the result as JSON, as the Python and Node packages return it.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors and the result.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colours. `NO_COLOR` is respected.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a deployment, or bring an existing one to what is asked for.
+    Install(Install),
+    /// Bring a deployment's files to what its mailu.toml says.
+    Apply(Apply),
+    /// Show what `apply` would do.
+    Plan(Apply),
+    /// Generate files from a mailu.toml, without touching a deployment.
+    Render(Render),
+    /// Print the DNS records to publish.
+    Dns(Dns),
+    /// List the deployments of this host.
+    List,
+    /// Show a deployment: addresses, where its files and secrets are, its configuration.
+    Show(Show),
+    /// Look at, check and change mailu.toml.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// Which deployment.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Which {
+    /// Mail host of the deployment. Not needed where there is only one.
+    #[arg(long, value_name = "MAIL_HOST")]
+    pub domain: Option<MailHost>,
+    /// Client of the deployment.
+    #[arg(long, value_name = "CLIENT", value_parser = client)]
+    pub client_id: Option<Option<ClientId>>,
+}
+
+impl Which {
+    /// The client, if one was named.
+    pub fn client(&self) -> Option<ClientId> {
+        self.client_id.clone().flatten()
+    }
+}
+
+/// Make passes `--client-id ""` where no client is meant.
+fn client(text: &str) -> Result<Option<ClientId>, mailu_core::names::NameError> {
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        text.parse().map(Some)
+    }
+}
+
+/// How disagreements with edited files are settled.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Choices {
+    /// Overwrite edited files, keeping a copy of each in .mailu/replaced. Secrets and keys are never drawn again.
+    #[arg(long)]
+    pub force: bool,
+    /// Take the configured value of a variable, or our version of a file, whatever was edited there.
+    #[arg(long, value_name = "NAME")]
+    pub reset: Vec<String>,
+    /// Keep the edited value of a variable, and write it into mailu.toml.
+    #[arg(long, value_name = "NAME")]
+    pub adopt: Vec<String>,
+}
+
+/// `mailu install`
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// The part after the @.
+    #[arg(long, value_name = "DOMAIN")]
+    pub email_domain: Option<String>,
+    /// Address of the first administrator, in an email domain of this server.
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_email: Option<String>,
+    /// The administrator's password. Everybody on this host can read it while this runs: prefer --admin-password-file.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "MAILU_ADMIN_PASSWORD",
+        hide_env_values = true,
+        conflicts_with = "admin_password_file"
+    )]
+    pub admin_password: Option<String>,
+    /// File with the administrator's password; `-` reads it from the input. Without it, one is drawn.
+    #[arg(long, value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// File with the password at the relay (`relay.user`); `-` reads it from the input.
+    #[arg(long, value_name = "FILE")]
+    pub relay_password_file: Option<PathBuf>,
+    /// Start from this mailu.toml.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set a key of mailu.toml: `--set limits.quota=10GB`. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    pub settings: Vec<(String, String)>,
+    /// How disagreements are settled.
+    #[command(flatten)]
+    pub choices: Choices,
+    /// Show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write everything and start nothing. Works without Docker.
+    #[arg(long)]
+    pub no_start: bool,
+    /// Install Docker, Compose and Traefik first.
+    #[arg(long)]
+    pub with_deps: bool,
+    /// Flags that AgencyStack passes to every component, without a meaning here.
+    #[arg(long, hide = true)]
+    pub enable_cloud: bool,
+    #[expect(missing_docs, reason = "as above")]
+    #[arg(long, hide = true)]
+    pub enable_openai: bool,
+    #[expect(missing_docs, reason = "as above")]
+    #[arg(long, hide = true)]
+    pub use_github: bool,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("must be KEY=VALUE, such as limits.quota=10GB".to_owned()),
+    }
+}
+
+/// `mailu apply` and `mailu plan`
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// How disagreements are settled.
+    #[command(flatten)]
+    pub choices: Choices,
+    /// Show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `mailu render`
+#[derive(Debug, Args)]
+pub struct Render {
+    /// The mailu.toml.
+    pub config: PathBuf,
+    /// Directory for the files; it must be empty or missing. Without it, the files are printed one after another.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Directory with secrets (secret_key, api_token, relay_password). Without it, their variables are left out.
+    #[arg(long, value_name = "DIR")]
+    pub secrets: Option<PathBuf>,
+    /// Directory with DKIM keys (DOMAIN.SELECTOR.key). Without it, their records are left open.
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+}
+
+/// `mailu dns`
+#[derive(Debug, Args)]
+pub struct Dns {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = DnsFormat::Table, value_name = "FORMAT")]
+    pub format: DnsFormat,
+    /// Only this zone.
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+}
+
+/// A form of DNS records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DnsFormat {
+    /// For people, with the reason for each.
+    Table,
+    /// Zone file lines to paste or import (BIND).
+    Records,
+    /// Complete zone files with SOA and NS (BIND, NSD).
+    Zone,
+    /// JSON.
+    Json,
+}
+
+/// `mailu show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Print one secret and nothing else: admin_password, api_token, secret_key or relay_password.
+    #[arg(long, value_name = "SECRET")]
+    pub reveal: Option<String>,
+}
+
+/// `mailu config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a mailu.toml, and print everything that is wrong with it.
+    Check {
+        /// The file. Without it, the deployment's.
+        file: Option<PathBuf>,
+        /// Which deployment.
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Print every key with its default and meaning; with --json, the JSON Schema.
+    Schema,
+    /// Print the value of a key, or all of them.
+    Get {
+        /// The key: `limits.quota`.
+        key: Option<String>,
+        /// Which deployment.
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Set keys of mailu.toml. `mailu apply` does the rest.
+    Set {
+        /// KEY VALUE, or KEY=VALUE several times.
+        #[arg(required = true, num_args = 1..)]
+        settings: Vec<String>,
+        /// Which deployment.
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Remove keys from mailu.toml, so that their defaults count.
+    Unset {
+        /// The keys.
+        #[arg(required = true)]
+        keys: Vec<String>,
+        /// Which deployment.
+        #[command(flatten)]
+        which: Which,
+    },
+}

@@ -1,0 +1,38 @@
+//! One file for each verb.
+
+pub(crate) mod apply;
+pub(crate) mod config;
+pub(crate) mod dns;
+pub(crate) mod install;
+pub(crate) mod list;
+pub(crate) mod meta;
+pub(crate) mod render;
+pub(crate) mod show;
+
+use std::path::Path;
+
+use mailu_core::host::{Mailu, Target};
+use mailu_core::paths::Layout;
+use mailu_core::{Error, ErrorKind};
+
+use crate::args::{Global, Which};
+
+/// The deployment that was named, or the only one.
+fn chosen(global: &Global, which: &Which) -> Result<(Mailu, Layout), Error> {
+    let mailu = Mailu::new(&global.root)?;
+    let layout = mailu.find(&Target::new(which.domain.clone(), which.client()))?;
+    Ok((mailu, layout))
+}
+
+/// Reads a file that somebody named.
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::new(
+            ErrorKind::Io,
+            "file.failed",
+            format!("read {}", path.display()),
+        )
+        .source(error)
+        .hint("check the path")
+    })
+}

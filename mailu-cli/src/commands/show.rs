@@ -1,0 +1,23 @@
+//! `mailu show`
+
+use mailu_core::Error;
+
+use super::chosen;
+use crate::args::{Global, Show};
+use crate::output::Printer;
+
+pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Show) -> Result<u8, Error> {
+    let (mailu, layout) = chosen(global, &args.which)?;
+    if let Some(name) = &args.reveal {
+        let secret = mailu.secret(&layout, name)?;
+        printer.line(secret.expose());
+        return Ok(crate::FINE);
+    }
+    let details = mailu.show(&layout)?;
+    if printer.json {
+        printer.data(&details)?;
+    } else {
+        printer.details(&details);
+    }
+    Ok(crate::FINE)
+}

@@ -1,0 +1,57 @@
+#![doc = include_str!("../README.md")]
+
+pub mod args;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, Command};
+use output::Printer;
+
+/// Nothing is wrong.
+pub(crate) const FINE: u8 = 0;
+/// Something needs a decision or an eye.
+pub(crate) const FINDINGS: u8 = 1;
+/// It failed, or was called wrongly.
+pub(crate) const FAILED: u8 = 2;
+
+/// The whole command line, for completions, the manual and the list of operations.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are what was asked for; everything else is wrong usage.
+            let code = if error.use_stderr() { FAILED } else { FINE };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let mut printer = Printer::new(&cli.global);
+    let result = match cli.command {
+        Command::Install(args) => commands::install::run(&cli.global, &mut printer, args),
+        Command::Apply(args) => commands::apply::run(&cli.global, &mut printer, &args, false),
+        Command::Plan(args) => commands::apply::run(&cli.global, &mut printer, &args, true),
+        Command::Render(args) => commands::render::run(&mut printer, &args),
+        Command::Dns(args) => commands::dns::run(&cli.global, &mut printer, &args),
+        Command::List => commands::list::run(&cli.global, &mut printer),
+        Command::Show(args) => commands::show::run(&cli.global, &mut printer, &args),
+        Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
+        Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),
+        Command::Man => commands::meta::man(&mut printer),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}

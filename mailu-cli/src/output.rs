@@ -1,0 +1,376 @@
+//! Printing: data to stdout, everything else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use mailu_core::dns::{Data, Level, Report};
+use mailu_core::host::{Details, Outcome, Progress};
+use mailu_core::plan::{Action, Plan, Step};
+use mailu_core::{Error, Finding, Severity};
+use serde::Serialize;
+
+use crate::args::{Color, Global};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+
+/// Writes to the two streams of the process.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+    out: anstream::Stdout,
+    err: anstream::Stderr,
+}
+
+impl Printer {
+    pub(crate) fn new(global: &Global) -> Self {
+        match global.color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            out: anstream::stdout(),
+            err: anstream::stderr(),
+        }
+    }
+
+    /// A line of the result. A reader that has gone away is no failure.
+    pub(crate) fn line(&mut self, text: impl Display) {
+        let _ = writeln!(self.out, "{text}");
+    }
+
+    /// Text of the result as it is.
+    pub(crate) fn raw(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes());
+    }
+
+    /// A line beside the result.
+    pub(crate) fn note(&mut self, text: impl Display) {
+        if !self.quiet {
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
+    /// The result as JSON.
+    pub(crate) fn data<T: Serialize>(&mut self, value: &T) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| {
+            Error::new(
+                mailu_core::ErrorKind::Internal,
+                "output.json",
+                "print the result as JSON",
+            )
+            .source(error)
+        })?;
+        self.line(text);
+        Ok(())
+    }
+
+    /// A failure, with everything that is wrong and what to type next.
+    pub(crate) fn error(&mut self, error: &Error) {
+        if self.json {
+            let value = serde_json::json!({ "error": error.to_json() });
+            self.line(format_args!("{value:#}"));
+        }
+        let _ = writeln!(self.err, "{RED}error:{RED:#} {error}");
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            let _ = writeln!(self.err, "  {DIM}caused by:{DIM:#} {cause}");
+            source = cause.source();
+        }
+        self.findings_always(error.all_findings());
+        for hint in error.hints() {
+            let _ = writeln!(self.err, "  {CYAN}hint:{CYAN:#} {hint}");
+        }
+    }
+
+    /// Warnings beside a result.
+    pub(crate) fn findings(&mut self, findings: &[Finding]) {
+        if !self.quiet {
+            self.findings_always(findings);
+        }
+    }
+
+    fn findings_always(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            let style = match finding.severity {
+                Severity::Error => RED,
+                Severity::Warning => YELLOW,
+                _ => CYAN,
+            };
+            let _ = writeln!(
+                self.err,
+                "{style}{}:{style:#} {finding}  {DIM}[{}]{DIM:#}",
+                finding.severity, finding.id
+            );
+            for hint in &finding.hints {
+                let _ = writeln!(self.err, "  {CYAN}fix:{CYAN:#} {hint}");
+            }
+        }
+    }
+
+    /// What a run did or would do.
+    pub(crate) fn outcome(&mut self, outcome: &Outcome, dry_run: bool) -> Result<u8, Error> {
+        self.findings(&outcome.plan.findings);
+        self.overrides(&outcome.plan);
+        let conflicts = self.conflicts(&outcome.plan);
+        if self.json {
+            self.data(outcome)?;
+        } else if conflicts {
+            self.line(format_args!(
+                "{BOLD}{}{BOLD:#}: nothing was changed",
+                outcome.plan.mail_host
+            ));
+        } else if dry_run {
+            self.steps(&outcome.plan);
+        } else if outcome.performed {
+            self.line(format_args!(
+                "{GREEN}{}{GREEN:#}: done",
+                outcome.plan.mail_host
+            ));
+        } else {
+            self.line(format_args!(
+                "{GREEN}{}{GREEN:#}: nothing to do",
+                outcome.plan.mail_host
+            ));
+        }
+        Ok(if conflicts {
+            crate::FINDINGS
+        } else {
+            crate::FINE
+        })
+    }
+
+    fn overrides(&mut self, plan: &Plan) {
+        for edit in &plan.overrides {
+            match &edit.variable {
+                Some(v) => {
+                    let show = |value: &Option<String>| {
+                        value
+                            .as_ref()
+                            .map_or("(not set)".to_owned(), |v| format!("`{v}`"))
+                    };
+                    self.note(format_args!(
+                        "{CYAN}kept:{CYAN:#} {} {} = {}, edited by hand; configured is {}",
+                        edit.file,
+                        v.name,
+                        show(&v.theirs),
+                        show(&v.ours)
+                    ));
+                }
+                None => self.note(format_args!(
+                    "{CYAN}kept:{CYAN:#} {}, edited by hand",
+                    edit.file
+                )),
+            }
+        }
+    }
+
+    fn conflicts(&mut self, plan: &Plan) -> bool {
+        for conflict in &plan.conflicts {
+            let show = |value: &Option<String>| {
+                value
+                    .as_ref()
+                    .map_or("(not set)".to_owned(), |v| format!("`{v}`"))
+            };
+            match &conflict.variable {
+                Some(v) => {
+                    let _ = writeln!(
+                        self.err,
+                        "{RED}conflict:{RED:#} {} {}: there is {}, wanted is {}, written last was {}: {}",
+                        conflict.file,
+                        v.name,
+                        show(&v.theirs),
+                        show(&v.ours),
+                        show(&v.base),
+                        v.reason
+                    );
+                }
+                None => {
+                    let _ = writeln!(
+                        self.err,
+                        "{RED}conflict:{RED:#} {}: it was edited, and another content is wanted now",
+                        conflict.file
+                    );
+                }
+            }
+            for hint in &conflict.hints {
+                let _ = writeln!(self.err, "  {CYAN}fix:{CYAN:#} {hint}");
+            }
+        }
+        !plan.conflicts.is_empty()
+    }
+
+    fn steps(&mut self, plan: &Plan) {
+        if plan.steps.is_empty() {
+            self.line(format_args!(
+                "{GREEN}{}{GREEN:#}: nothing to do",
+                plan.mail_host
+            ));
+            return;
+        }
+        self.line(format_args!("{BOLD}{}{BOLD:#}: would do", plan.mail_host));
+        for step in &plan.steps {
+            if matches!(step.action, Action::Journal | Action::Commit) && !self.verbose {
+                continue;
+            }
+            self.line(format_args!("  {}", describe(step)));
+            for line in &step.detail {
+                self.line(format_args!("      {DIM}{line}{DIM:#}"));
+            }
+        }
+        for drawn in &plan.drawn {
+            self.line(format_args!(
+                "  keep {} = {} in mailu.toml",
+                drawn.key, drawn.value
+            ));
+        }
+    }
+
+    /// What a person needs after an installation.
+    pub(crate) fn summary(&mut self, details: &Details, dns: &Report) {
+        self.line("");
+        self.details(details);
+        self.line("");
+        self.line(format_args!(
+            "{BOLD}DNS records to publish{BOLD:#} (as files in {}):",
+            details.directory.join("dns").display()
+        ));
+        self.records(dns, false);
+    }
+
+    /// Addresses and places.
+    pub(crate) fn details(&mut self, details: &Details) {
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        if let Some(url) = &details.admin_url {
+            rows.push(("Admin", format!("{url} as {}", details.admin_email)));
+        }
+        rows.push((
+            "Password",
+            format!(
+                "in {} (`mailu show --reveal admin_password` prints it)",
+                details.admin_password_file.display()
+            ),
+        ));
+        if let Some(url) = &details.webmail_url {
+            rows.push(("Webmail", url.clone()));
+        }
+        if let Some(url) = &details.api_url {
+            rows.push(("API", url.clone()));
+        }
+        rows.push(("Files", details.directory.display().to_string()));
+        rows.push(("Secrets", details.secrets.display().to_string()));
+        for (name, value) in rows {
+            self.line(format_args!("{BOLD}{name:<10}{BOLD:#}{value}"));
+        }
+    }
+
+    /// DNS records for people.
+    pub(crate) fn records(&mut self, dns: &Report, reasons: bool) {
+        for zone in &dns.zones {
+            self.line(format_args!("\n{BOLD}Zone {}{BOLD:#}", zone.zone));
+            for (level, heading) in [
+                (Level::Required, "required"),
+                (Level::Recommended, "recommended"),
+                (Level::Optional, "optional"),
+            ] {
+                let group: Vec<_> = zone.records.iter().filter(|r| r.level == level).collect();
+                if group.is_empty() {
+                    continue;
+                }
+                self.line(format_args!("  {CYAN}{heading}{CYAN:#}"));
+                let width = group.iter().map(|r| r.fqdn.len()).max().unwrap_or(0) + 1;
+                for record in group {
+                    let value = match &record.data {
+                        // In one piece: a text that is cut gets pasted with the cut.
+                        Some(Data::Txt { text }) => format!("\"{text}\""),
+                        Some(data) => data.presentation(),
+                        None => format!(
+                            "({})",
+                            record.condition.as_deref().unwrap_or("not known yet")
+                        ),
+                    };
+                    self.line(format_args!(
+                        "    {:<width$}  {:<5} {value}",
+                        format!("{}.", record.fqdn),
+                        record.kind
+                    ));
+                    if reasons {
+                        self.line(format_args!("        {DIM}{}{DIM:#}", record.why));
+                        if let (Some(condition), Some(_)) = (&record.condition, &record.data) {
+                            self.line(format_args!("        {DIM}Note: {condition}{DIM:#}"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One step in words.
+pub(crate) fn describe(step: &Step) -> String {
+    let path = step.path.display();
+    let mode = step
+        .mode
+        .map(|mode| format!(" (mode {mode:04o})"))
+        .unwrap_or_default();
+    match step.action {
+        Action::CreateDirectory => format!("make directory {path}{mode}"),
+        Action::SetMode => format!("set mode {:04o} on {path}", step.mode.unwrap_or_default()),
+        Action::Journal => format!("note in {path} what is about to be written"),
+        Action::StoreSecret => format!("store secret {path}{mode}"),
+        Action::CreateKey => format!("make DKIM key {path}{mode}"),
+        Action::StoreCertificate => format!("store certificate {path}{mode}"),
+        Action::CreateFile => format!("write {path}{mode}"),
+        Action::UpdateFile => format!("update {path}"),
+        Action::KeepCopy => format!("keep a copy as {path}"),
+        Action::RemoveFile => format!("remove {path}"),
+        Action::Commit => format!("record in {path} what was written"),
+        _ => format!("{:?} {path}", step.action),
+    }
+}
+
+/// Tells of each step on stderr, and in AgencyStack's log.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    verbose: bool,
+    log: Option<std::fs::File>,
+}
+
+impl Steps {
+    pub(crate) fn new(printer: &Printer, log: Option<std::fs::File>) -> Self {
+        Self {
+            verbose: printer.verbose && !printer.quiet,
+            log,
+        }
+    }
+}
+
+impl Progress for Steps {
+    fn step(&mut self, number: usize, total: usize, step: &Step) {
+        let text = describe(step);
+        if self.verbose {
+            let _ = writeln!(anstream::stderr(), "{DIM}[{number}/{total}]{DIM:#} {text}");
+        }
+        if let Some(log) = &mut self.log {
+            let _ = writeln!(log, "[{number}/{total}] {text}");
+        }
+    }
+}
+
+/// Whether a person can be asked.
+pub(crate) fn is_interactive() -> bool {
+    use io::IsTerminal as _;
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}

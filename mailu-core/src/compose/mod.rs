@@ -1,0 +1,9 @@
+//! `docker-compose.yml`: services, networks and volumes as data, and the template that writes them down.
+
+mod build;
+mod labels;
+pub(crate) use labels::published;
+mod render;
+
+pub use build::{Compose, Health, Mount, NetworkDef, Service, build};
+pub use render::render;

@@ -1,0 +1,10 @@
+//! The DNS records that a deployment needs: one model for every format, and for the checks to come.
+
+mod record;
+mod required;
+mod zone;
+
+pub use record::{Data, Level, Record, chunks};
+pub use required::{PublicKeys, records};
+pub(crate) use zone::serial_of;
+pub use zone::{Report, ZoneReport, report, zone_file, zone_records};

@@ -1,0 +1,224 @@
+//! Three-way merge: what we wrote last, what stands there now, what we want now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{self, is_secret};
+use super::{EnvError, EnvFile, Variables};
+use crate::hash::sha256;
+
+/// The values that we wrote last. Secrets only as SHA-256.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Base(BTreeMap<String, String>);
+
+fn fingerprint(name: &str, value: &str) -> String {
+    if is_secret(name) {
+        format!("sha256:{}", sha256(value.as_bytes()))
+    } else {
+        value.to_owned()
+    }
+}
+
+impl Base {
+    /// What `variables` will be once they are written.
+    pub fn of(variables: &Variables) -> Self {
+        Self(
+            variables
+                .iter()
+                .map(|(name, value)| (name.to_owned(), fingerprint(name, value)))
+                .collect(),
+        )
+    }
+
+    /// Whether nothing was ever written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `name` was written.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The names that were written.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    fn matches(&self, name: &str, value: Option<&str>) -> bool {
+        self.0.get(name) == value.map(|v| fingerprint(name, v)).as_ref()
+    }
+
+    fn shown(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| {
+            if is_secret(name) {
+                "***".to_owned()
+            } else {
+                value.clone()
+            }
+        })
+    }
+}
+
+/// A variable that somebody changed by hand and that stays so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Override {
+    /// The variable.
+    pub name: String,
+    /// What we would write; absent if we would not set it. Secrets as `***`.
+    pub ours: Option<String>,
+    /// What stands there; absent if it was removed. Secrets as `***`.
+    pub theirs: Option<String>,
+}
+
+/// A variable about which we and somebody's edit disagree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Conflict {
+    /// The variable.
+    pub name: String,
+    /// What we wrote last; absent if we never set it, or if that is not known. Secrets as `***`.
+    pub base: Option<String>,
+    /// What stands there. Secrets as `***`.
+    pub theirs: Option<String>,
+    /// What we want now. Secrets as `***`.
+    pub ours: Option<String>,
+    /// Why it cannot stay as it is.
+    pub reason: String,
+    /// The key of `mailu.toml` that sets the variable, if one does.
+    pub key: Option<String>,
+}
+
+/// The outcome of a merge.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Merged {
+    /// The file as it should be. If there are conflicts, it is not to be written.
+    pub file: EnvFile,
+    /// Changes that we make, as `NAME: old -> new`, secrets hidden.
+    pub changes: Vec<String>,
+    /// Whether an edit is overwritten, because somebody asked for that.
+    pub discards: bool,
+    /// Edits that stay.
+    pub overrides: Vec<Override>,
+    /// Disagreements that somebody must settle.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Merges `wanted` into `current`.
+///
+/// `bases` are the values of the last finished run and, after an interrupted one, those that it was about to write.
+/// A variable named in `reset` gets our value whatever stands there.
+///
+/// # Errors
+///
+/// If a value cannot be written in an environment file.
+pub fn merge(
+    bases: &[&Base],
+    current: &EnvFile,
+    wanted: &Variables,
+    reset: &BTreeSet<String>,
+) -> Result<Merged, EnvError> {
+    let mut merged = Merged {
+        file: current.clone(),
+        changes: Vec::new(),
+        discards: false,
+        overrides: Vec::new(),
+        conflicts: Vec::new(),
+    };
+    let hide = |name: &str, value: Option<&str>| {
+        value.map(|v| if is_secret(name) { "***" } else { v }.to_owned())
+    };
+    let known = bases.iter().any(|base| !base.is_empty());
+    let mut names: Vec<String> = wanted.names().into_iter().map(str::to_owned).collect();
+    for base in bases {
+        for name in base.0.keys() {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    for (name, _) in current.variables() {
+        let structural = table::find(name).is_some_and(|variable| variable.structural);
+        if structural && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    let order = wanted.names();
+    for name in &names {
+        let name = name.as_str();
+        let ours = wanted.get(name);
+        let there = current.get(name);
+        // A value that Compose computes can never be one that we wrote.
+        let theirs = there.map(|value| value.text.as_str());
+        let computed = there.is_some_and(|value| value.interpolates);
+        if theirs == ours && !computed {
+            continue;
+        }
+        let untouched = !computed && bases.iter().any(|base| base.matches(name, theirs));
+        let ours_unchanged = bases.iter().any(|base| base.matches(name, ours));
+        if untouched && known || reset.contains(name) {
+            apply(&mut merged, name, ours, &order)?;
+            merged.discards |= !untouched;
+            merged.changes.push(describe(name, theirs, ours));
+            continue;
+        }
+        let structural = table::find(name).is_some_and(|variable| variable.structural);
+        if known && ours_unchanged && !structural {
+            merged.overrides.push(Override {
+                name: name.to_owned(),
+                ours: hide(name, ours),
+                theirs: hide(name, theirs),
+            });
+            continue;
+        }
+        let reason = if !known {
+            "what was written last is not known, so an edit cannot be told from an old value"
+        } else if structural && ours_unchanged {
+            "docker-compose.yml follows from it too, so it cannot be changed in this file alone"
+        } else {
+            "it was edited here, and mailu.toml now wants another value"
+        };
+        merged.conflicts.push(Conflict {
+            name: name.to_owned(),
+            base: bases.iter().find_map(|base| base.shown(name)),
+            theirs: hide(name, theirs),
+            ours: hide(name, ours),
+            reason: reason.to_owned(),
+            key: table::find(name).and_then(|v| v.key).map(str::to_owned),
+        });
+    }
+    Ok(merged)
+}
+
+fn apply(
+    merged: &mut Merged,
+    name: &str,
+    value: Option<&str>,
+    order: &[&str],
+) -> Result<(), EnvError> {
+    if let Some(value) = value {
+        let before = order.iter().position(|n| *n == name).unwrap_or(order.len());
+        merged.file.set(name, value, &order[..before])
+    } else {
+        merged.file.remove(name);
+        Ok(())
+    }
+}
+
+fn describe(name: &str, from: Option<&str>, to: Option<&str>) -> String {
+    if is_secret(name) {
+        return format!("{name}: changed (not shown)");
+    }
+    match (from, to) {
+        (None, Some(to)) => format!("{name}: set to `{to}`"),
+        (Some(from), None) => format!("{name}: removed (was `{from}`)"),
+        (Some(from), Some(to)) => format!("{name}: `{from}` -> `{to}`"),
+        (None, None) => name.to_owned(),
+    }
+}

@@ -1,0 +1,238 @@
+//! Deployments that share a host must not share names, networks, entry points or ports.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::config::{Config, Via};
+use crate::finding::Finding;
+use crate::network::{self, Reserved};
+
+/// Another deployment below the same root.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Neighbour {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Its configuration.
+    pub config: Config,
+}
+
+impl Neighbour {
+    /// A deployment in `directory`.
+    pub fn new(directory: PathBuf, config: Config) -> Self {
+        Self { directory, config }
+    }
+
+    fn name(&self) -> String {
+        format!("{} ({})", self.config.mail_host, self.directory.display())
+    }
+}
+
+/// What the neighbours have been promised.
+pub fn reserved(neighbours: &[Neighbour]) -> Reserved {
+    let mut reserved = Reserved::default();
+    for neighbour in neighbours {
+        reserved.add(&neighbour.config);
+    }
+    reserved
+}
+
+/// Whatever `config` claims although a neighbour has it.
+pub fn clashes(config: &Config, neighbours: &[Neighbour]) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for neighbour in neighbours {
+        one(config, neighbour, &mut out);
+    }
+    out
+}
+
+fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
+    let other = &neighbour.config;
+    let name = neighbour.name();
+
+    if config.project_name() == other.project_name() {
+        out.push(
+            Finding::error(
+                "fleet.project",
+                "project",
+                format!("is the container prefix of {name} already: Docker refuses two containers of one name"),
+            )
+            .value(config.project_name())
+            .hint("give the deployment a client (`--client-id tenant1`) or a prefix of its own (`--set project=mailu_two`)"),
+        );
+    }
+
+    let theirs: Vec<_> = other
+        .public_names()
+        .cloned()
+        .chain(other.autoconfig_names())
+        .collect();
+    for (key, mine) in config
+        .public_names()
+        .map(|n| {
+            (
+                if *n == config.mail_host {
+                    "mail_host"
+                } else {
+                    "hostnames"
+                },
+                n.clone(),
+            )
+        })
+        .chain(
+            config
+                .autoconfig_names()
+                .into_iter()
+                .map(|n| ("dns.autoconfig", n)),
+        )
+    {
+        if theirs.contains(&mine) {
+            out.push(
+                Finding::error(
+                    "fleet.name",
+                    key,
+                    format!("is a name of {name} already: both would claim its web traffic"),
+                )
+                .value(&mine)
+                .hint("choose another name, or remove it there first"),
+            );
+        }
+    }
+    for domain in config.domains() {
+        if other.domains().any(|d| d == domain) {
+            out.push(
+                Finding::error(
+                    "fleet.email_domain",
+                    if *domain == config.email_domain { "email_domain" } else { "email_domains" },
+                    format!("is served by {name} already: each of the two would keep mail from its own users for itself"),
+                )
+                .value(domain)
+                .hint("remove it there first"),
+            );
+        }
+    }
+
+    let same_proxy = config.tls.mode.behind_traefik()
+        && other.tls.mode.behind_traefik()
+        && config.traefik.network == other.traefik.network;
+    let their_networks = network::named(other);
+    for (key, mine) in network::named(config) {
+        for (their_key, theirs) in &their_networks {
+            let shared = same_proxy && key == "traefik.subnet" && *their_key == "traefik.subnet";
+            if shared && mine != *theirs {
+                out.push(
+                    Finding::error(
+                        "fleet.proxy_subnet",
+                        key,
+                        format!(
+                            "must be {theirs}, as {name} has it: both are on the network `{}`",
+                            config.traefik.network
+                        ),
+                    )
+                    .value(mine)
+                    .hint(format!("set `traefik.subnet = \"{theirs}\"`")),
+                );
+            } else if !shared && network::overlap(IpNet::V4(mine), IpNet::V4(*theirs)) {
+                out.push(
+                    Finding::error(
+                        "fleet.network",
+                        key,
+                        format!("overlaps `{their_key}` ({theirs}) of {name}"),
+                    )
+                    .value(mine)
+                    .hint(format!("remove `{key}` to have another one drawn")),
+                );
+            }
+        }
+    }
+    if same_proxy
+        && config.traefik.address.is_some()
+        && config.traefik.address == other.traefik.address
+    {
+        out.push(
+            Finding::error(
+                "fleet.front_address",
+                "traefik.address",
+                format!("is the address of the front of {name} already"),
+            )
+            .value(
+                config
+                    .traefik
+                    .address
+                    .map(|a| a.to_string())
+                    .unwrap_or_default(),
+            )
+            .hint("remove `traefik.address` to have another one drawn"),
+        );
+    }
+
+    if same_proxy && config.via() == Via::Traefik && other.via() == Via::Traefik {
+        let taken = other.open_ports();
+        for port in config.open_ports() {
+            let point = config.traefik.entrypoints.for_port(port);
+            let clash = taken
+                .iter()
+                .find(|their_port| other.traefik.entrypoints.for_port(**their_port) == point);
+            // Where both ends speak TLS at once, Traefik tells the deployments apart by server name.
+            if clash.is_none_or(|their_port| *their_port == port && port.implicit_tls()) {
+                continue;
+            }
+            out.push(
+                Finding::error(
+                    "fleet.entrypoint",
+                    format!("traefik.entrypoints.{}", port.name()),
+                    format!(
+                        "is taken by {name}: on port {} the server speaks first, so there is no name to route by and one entry point serves one deployment",
+                        port.number()
+                    ),
+                )
+                .value(point)
+                .hint("publish the mail ports on an address of their own: `--set ports.via=published --set ports.address=ADDRESS`")
+                .hint(format!("or name another entry point: `--set traefik.entrypoints.{}=NAME`", port.name()))
+                .hint(format!("or do without port {}: list the others in `ports.mail`", port.number())),
+            );
+        }
+    }
+
+    let mine = crate::compose::published(config);
+    let theirs = crate::compose::published(other);
+    let mut ports: Vec<&str> = Vec::new();
+    for (address, port) in mine.iter().filter_map(|p| split(p)) {
+        let any = |a: &str| matches!(a, "0.0.0.0" | "[::]");
+        let same_family = |a: &str, b: &str| a.starts_with('[') == b.starts_with('[');
+        let taken = theirs
+            .iter()
+            .filter_map(|p| split(p))
+            .any(|(their_address, their_port)| {
+                port == their_port
+                    && same_family(address, their_address)
+                    && (address == their_address || any(address) || any(their_address))
+            });
+        if taken {
+            ports.push(port);
+        }
+    }
+    if !ports.is_empty() {
+        ports.dedup();
+        out.push(
+            Finding::error(
+                "fleet.port",
+                "ports.address",
+                format!(
+                    "is not free: {name} publishes port {} there",
+                    ports.join(", ")
+                ),
+            )
+            .value(config.ports.address)
+            .hint("give each deployment an address of its own: `--set ports.address=ADDRESS`"),
+        );
+    }
+}
+
+/// Address and port of `ADDRESS:PORT:PORT`.
+fn split(published: &str) -> Option<(&str, &str)> {
+    let (rest, port) = published.rsplit_once(':')?;
+    let (address, _) = rest.rsplit_once(':')?;
+    Some((address, port))
+}

@@ -1,0 +1,157 @@
+//! Certificates: a self-signed one to start with, and a look at those that are given.
+
+use std::path::Path;
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{GeneralName, X509Certificate};
+
+use super::files;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind};
+use crate::finding::Finding;
+use crate::plan::CertificatePair;
+use crate::secret::Secret;
+
+/// A self-signed certificate (ECDSA P-256) for `names`.
+///
+/// It only keeps front's services alive until there is a real one, so its long life harms nobody.
+pub(super) fn self_signed(names: &[String]) -> Result<CertificatePair, Error> {
+    let failed = |error: rcgen::Error| {
+        Error::new(
+            ErrorKind::Internal,
+            "certificate.create",
+            "make a self-signed certificate",
+        )
+        .source(error)
+    };
+    let key = KeyPair::generate().map_err(failed)?;
+    let mut params = CertificateParams::new(names.to_vec()).map_err(failed)?;
+    // X.520 allows 64 characters; the full names are in the subject alternative names.
+    let common = names
+        .first()
+        .filter(|name| name.len() <= 64)
+        .map_or("mailu", String::as_str);
+    params.distinguished_name.push(DnType::CommonName, common);
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2049, 12, 31);
+    let certificate = params.self_signed(&key).map_err(failed)?;
+    Ok(CertificatePair::new(
+        certificate.pem(),
+        Secret::new(key.serialize_pem()),
+    ))
+}
+
+/// Reads the files that `tls.certificate` and `tls.key` name, and refuses what front or other servers would.
+pub(super) fn read(config: &Config, now: i64) -> Result<Option<CertificatePair>, Error> {
+    let (Some(certificate), Some(key)) = (&config.tls.certificate, &config.tls.key) else {
+        return Ok(None);
+    };
+    let text = |path: &str| {
+        let path = Path::new(path);
+        std::fs::read_to_string(path).map_err(|error| {
+            files::failed("read", path, error)
+                .hint("correct `tls.certificate` and `tls.key` in mailu.toml")
+        })
+    };
+    let pair = CertificatePair::new(
+        text(certificate.as_str())?,
+        Secret::new(text(key.as_str())?),
+    );
+    let findings = judge(config, &pair, now);
+    if crate::finding::has_errors(&findings) {
+        return Err(crate::error::Invalid::new(findings).into());
+    }
+    Ok(Some(pair))
+}
+
+fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
+    let mut out = Vec::new();
+    let path = |p: &Option<crate::config::units::FilePath>| {
+        p.as_ref().map(ToString::to_string).unwrap_or_default()
+    };
+    let (certificate_path, key_path) = (path(&config.tls.certificate), path(&config.tls.key));
+    let chain: Vec<Pem> = Pem::iter_from_buffer(pair.certificate.as_bytes())
+        .filter_map(Result::ok)
+        .filter(|pem| pem.label == "CERTIFICATE")
+        .collect();
+    let Some(leaf) = chain.first().and_then(|pem| pem.parse_x509().ok()) else {
+        out.push(
+            Finding::error(
+                "certificate.unreadable",
+                "tls.certificate",
+                "must hold a certificate in PEM form",
+            )
+            .value(certificate_path)
+            .hint("give the file with the full chain, often called fullchain.pem"),
+        );
+        return out;
+    };
+    let key = KeyPair::from_pem(pair.key.expose());
+    match key.as_ref().map(rcgen::PublicKeyData::subject_public_key_info) {
+        Err(_) => out.push(
+            Finding::error("certificate.key_unreadable", "tls.key", "must hold a private key in PEM form, without a passphrase")
+                .value(key_path)
+                .hint("give the file often called privkey.pem"),
+        ),
+        Ok(public) if public != leaf.public_key().raw => out.push(
+            Finding::error("certificate.other_key", "tls.key", format!("does not belong to the first certificate in {certificate_path}"))
+                .value(key_path)
+                .hint("give the key that the certificate was requested with; the server's own certificate comes first in the chain"),
+        ),
+        Ok(_) => {}
+    }
+    let until = leaf.validity().not_after;
+    if until.timestamp() <= now {
+        out.push(
+            Finding::error(
+                "certificate.expired",
+                "tls.certificate",
+                format!("ended on {until}"),
+            )
+            .value(&certificate_path)
+            .hint("renew it"),
+        );
+    } else if leaf.validity().not_before.timestamp() > now {
+        out.push(
+            Finding::error(
+                "certificate.too_early",
+                "tls.certificate",
+                format!("is valid only from {}", leaf.validity().not_before),
+            )
+            .value(&certificate_path)
+            .hint("check the clock of this host"),
+        );
+    }
+    for name in config.public_names() {
+        if !covers(&leaf, name.as_str()) {
+            out.push(
+                Finding::error(
+                    "certificate.name",
+                    "tls.certificate",
+                    format!("is not for `{name}`: mail programs refuse it"),
+                )
+                .value(&certificate_path)
+                .hint("request one for all names of the server"),
+            );
+        }
+    }
+    out
+}
+
+/// Whether a certificate is for `name` (RFC 9525 §6.3): exactly, or by a wildcard for its first label.
+fn covers(certificate: &X509Certificate<'_>, name: &str) -> bool {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return false;
+    };
+    names.value.general_names.iter().any(|general| {
+        let GeneralName::DNSName(pattern) = general else {
+            return false;
+        };
+        let pattern = pattern.to_ascii_lowercase();
+        pattern == name
+            || pattern
+                .strip_prefix("*.")
+                .is_some_and(|rest| name.split_once('.').is_some_and(|(_, tail)| tail == rest))
+    })
+}

@@ -1,0 +1,65 @@
+//! One run at a time: for all deployments below a root while networks are handed out, and for the deployment itself.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::files::{self, Disk};
+use crate::error::{Error, ErrorKind};
+use crate::paths::Layout;
+
+/// How long a run waits for another one.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Held locks; dropped with the value, or with the process however it ends.
+#[derive(Debug)]
+pub(super) struct Locks {
+    _held: Vec<File>,
+}
+
+/// Takes both locks.
+pub(super) fn take(layout: &Layout) -> Result<Locks, Error> {
+    let fleet = layout.root().join("mailu");
+    if !fleet.is_dir() {
+        files::make_directory(&mut Disk, &fleet, 0o755, None)?;
+    }
+    let mut held = vec![wait_for(&fleet.join(".lock"))?];
+    if layout.file(".mailu").is_dir() {
+        held.push(wait_for(&layout.lock())?);
+    }
+    Ok(Locks { _held: held })
+}
+
+fn wait_for(path: &Path) -> Result<File, Error> {
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| files::failed("open the lock", path, error))?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "lock.held",
+                    format!(
+                        "take the lock {}: another run has held it for {} seconds",
+                        path.display(),
+                        PATIENCE.as_secs()
+                    ),
+                )
+                .hint("wait until it ends, and run the same command again")
+                .hint(format!("`fuser -v '{}'` names its process", path.display())));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(files::failed("take the lock", path, error));
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The impure half: reads the host, performs plans. Only with the feature `host`.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "everything that touches files, clocks, randomness or sockets lives here"
+)]
+
+mod certificate;
+mod entropy;
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(unreachable_pub, reason = "public with the feature testing")
+)]
+mod files;
+mod lock;
+mod observe;
+mod perform;
+mod root;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use observe::timestamp;
+pub use perform::{Hidden, Progress};
+pub use root::{DeploymentInfo, Details, Mailu, Outcome, Target};

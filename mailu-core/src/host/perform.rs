@@ -1,0 +1,80 @@
+//! Performs a plan.
+
+use super::files::{self, Files};
+use crate::error::{Error, ErrorKind};
+use crate::plan::{Action, Plan, Step};
+
+/// Hears about each step before it is done.
+pub trait Progress {
+    /// Step `number` of `total`, counted from 1.
+    fn step(&mut self, number: usize, total: usize, step: &Step) {
+        let _ = (number, total, step);
+    }
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hidden;
+
+impl Progress for Hidden {}
+
+/// Performs every step. Stopped anywhere, a new plan continues.
+///
+/// `privileged` says whether owners can be set.
+pub(super) fn perform(
+    plan: &Plan,
+    files: &mut dyn Files,
+    privileged: bool,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
+    let total = plan.steps.len();
+    for (index, step) in plan.steps.iter().enumerate() {
+        progress.step(index + 1, total, step);
+        one(step, plan, files, privileged)?;
+    }
+    Ok(())
+}
+
+fn one(step: &Step, plan: &Plan, files: &mut dyn Files, privileged: bool) -> Result<(), Error> {
+    let path = &step.path;
+    let mode = step.mode.unwrap_or(0o600);
+    let owner = step.owner.filter(|_| privileged);
+    match step.action {
+        Action::CreateDirectory => files::make_directory(files, path, mode, owner),
+        Action::SetMode => files
+            .set_mode(path, mode)
+            .map_err(|error| files::failed("set the permissions of", path, error)),
+        Action::RemoveFile => {
+            files
+                .remove(path)
+                .map_err(|error| files::failed("remove", path, error))?;
+            files::sync_parent(files, path)
+        }
+        Action::Commit => {
+            let journal = plan.directory.join(".mailu/journal.json");
+            files
+                .rename(&journal, path)
+                .map_err(|error| files::failed("record in", path, error))?;
+            files::sync_parent(files, path)
+        }
+        Action::Journal
+        | Action::StoreSecret
+        | Action::CreateKey
+        | Action::StoreCertificate
+        | Action::CreateFile
+        | Action::UpdateFile
+        | Action::KeepCopy => {
+            let Some(content) = &step.content else {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    "plan.only_shown",
+                    format!(
+                        "write {}: the plan was made to be shown, not performed",
+                        path.display()
+                    ),
+                ));
+            };
+            files::write_atomically(files, path, mode, owner, &content.0)
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! The handle on a root with its deployments.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::entropy::System;
+use super::files::{self, Disk, Files};
+use super::lock;
+use super::observe;
+use super::perform::{Progress, perform};
+use crate::config::Config;
+use crate::config::edit::Document;
+use crate::dkim::{self, DkimKey};
+use crate::dns::{self, PublicKeys, Report};
+use crate::error::{Error, ErrorKind};
+use crate::finding::Finding;
+use crate::names::{ClientId, MailHost};
+use crate::paths::Layout;
+use crate::plan::{self, Deployment, Fresh, Nothing, Plan, Request};
+use crate::secret::{Secret, Secrets};
+
+/// Which deployment is meant.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Target {
+    /// Its mail host.
+    pub mail_host: Option<MailHost>,
+    /// Its client.
+    pub client: Option<ClientId>,
+}
+
+impl Target {
+    /// A deployment by name.
+    pub fn new(mail_host: Option<MailHost>, client: Option<ClientId>) -> Self {
+        Self { mail_host, client }
+    }
+}
+
+/// A deployment in a list.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct DeploymentInfo {
+    /// Its mail host, by the name of its directory.
+    pub mail_host: String,
+    /// Its client.
+    pub client: Option<String>,
+    /// Its email domains, the main one first.
+    pub email_domains: Vec<String>,
+    /// Mailu's release.
+    pub version: Option<String>,
+    /// TLS mode.
+    pub tls: Option<String>,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// `installed`, `incomplete` or `invalid`.
+    pub state: String,
+}
+
+/// What a person needs to know about a deployment.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Details {
+    /// Its mail host.
+    pub mail_host: String,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// The directory of its secrets.
+    pub secrets: PathBuf,
+    /// The admin interface, if it is served.
+    pub admin_url: Option<String>,
+    /// The webmail, if it is served.
+    pub webmail_url: Option<String>,
+    /// The API, if it is served.
+    pub api_url: Option<String>,
+    /// The first administrator's login.
+    pub admin_email: String,
+    /// The file with the first administrator's password.
+    pub admin_password_file: PathBuf,
+    /// The configuration with every default.
+    pub config: Config,
+}
+
+impl Details {
+    pub(super) fn of(layout: &Layout, config: &Config) -> Self {
+        let scheme = if config.tls.mode == crate::config::TlsMode::None {
+            "http"
+        } else {
+            "https"
+        };
+        let url = |path: &str| {
+            let slash = if path.ends_with('/') { "" } else { "/" };
+            format!("{scheme}://{}{path}{slash}", config.mail_host)
+        };
+        let webmail = config.services.webmail != crate::config::Webmail::None;
+        Self {
+            mail_host: config.mail_host.to_string(),
+            directory: layout.directory(),
+            secrets: layout.secrets(),
+            admin_url: config
+                .services
+                .admin
+                .then(|| url(config.web.admin_path.as_str())),
+            webmail_url: webmail.then(|| url(config.web.webmail_path.as_str())),
+            api_url: config
+                .services
+                .api
+                .then(|| url(config.web.api_path.as_str())),
+            admin_email: config.admin_email.to_string(),
+            admin_password_file: layout.secret("admin_password"),
+            config: config.clone(),
+        }
+    }
+}
+
+/// What an operation did, or in a dry run would do.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The plan.
+    pub plan: Plan,
+    /// Whether it was performed.
+    pub performed: bool,
+    /// The deployment.
+    pub details: Details,
+    /// The DNS records to publish.
+    pub dns: Report,
+}
+
+/// Operates the deployments below one root.
+#[derive(Debug, Clone)]
+pub struct Mailu {
+    root: PathBuf,
+}
+
+impl Mailu {
+    /// The deployments below `root`, usually [`crate::paths::DEFAULT_ROOT`]. Nothing is read yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if a relative path cannot be resolved.
+    pub fn new(root: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = root.as_ref();
+        let root = std::path::absolute(root).map_err(|error| files::failed("find", root, error))?;
+        Ok(Self { root })
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Every deployment, by directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if a directory cannot be listed.
+    pub fn list(&self) -> Result<Vec<DeploymentInfo>, Error> {
+        let mut all = Vec::new();
+        for directory in observe::deployments(&self.root)? {
+            let path = directory.join("mailu.toml");
+            let text =
+                fs::read_to_string(&path).map_err(|error| files::failed("read", &path, error))?;
+            let config = Config::from_toml(&text).ok().map(|parsed| parsed.config);
+            let name = |path: Option<&Path>| {
+                path.and_then(Path::file_name)
+                    .map(|n| n.to_string_lossy().into_owned())
+            };
+            let parent = directory.parent();
+            let in_clients = parent
+                .and_then(Path::parent)
+                .is_some_and(|p| p.ends_with("clients"));
+            let state = match &config {
+                None => "invalid",
+                Some(_)
+                    if directory.join(".mailu/journal.json").exists()
+                        || !directory.join(".installed_ok").exists() =>
+                {
+                    "incomplete"
+                }
+                Some(_) => "installed",
+            };
+            all.push(DeploymentInfo {
+                mail_host: name(Some(&directory)).unwrap_or_default(),
+                client: name(parent).filter(|_| in_clients),
+                email_domains: config
+                    .iter()
+                    .flat_map(Config::domains)
+                    .map(ToString::to_string)
+                    .collect(),
+                version: config.as_ref().map(|c| c.version.to_string()),
+                tls: config.as_ref().map(|c| c.tls.mode.to_string()),
+                directory,
+                state: state.to_owned(),
+            });
+        }
+        Ok(all)
+    }
+
+    /// The deployment that `target` means: by name, or the only one there is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::InvalidInput`] if there are several.
+    pub fn find(&self, target: &Target) -> Result<Layout, Error> {
+        let all = self.list()?;
+        let wanted = |info: &&DeploymentInfo| {
+            target
+                .mail_host
+                .as_ref()
+                .is_none_or(|host| host.as_str() == info.mail_host)
+                && target
+                    .client
+                    .as_ref()
+                    .is_none_or(|client| Some(client.as_str()) == info.client.as_deref())
+        };
+        let matching: Vec<_> = all.iter().filter(wanted).collect();
+        let names = |list: &[&DeploymentInfo]| {
+            list.iter()
+                .map(|i| match &i.client {
+                    Some(client) => format!("{} (client {client})", i.mail_host),
+                    None => i.mail_host.clone(),
+                })
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match matching.as_slice() {
+            [one] => {
+                let host = one.mail_host.parse::<MailHost>();
+                let client = one
+                    .client
+                    .as_deref()
+                    .map(str::parse::<ClientId>)
+                    .transpose();
+                match (host, client) {
+                    (Ok(host), Ok(client)) => Ok(Layout::new(&self.root, client, host)),
+                    _ => Err(Error::new(
+                        ErrorKind::Corrupt,
+                        "deployment.misnamed",
+                        format!(
+                            "use {}: its directory is not named by a mail host and client",
+                            one.directory.display()
+                        ),
+                    )
+                    .hint("rename the directory to the mail host in its mailu.toml")),
+                }
+            }
+            [] => {
+                let asked = match (&target.mail_host, &target.client) {
+                    (Some(host), Some(client)) => format!("for {host} of client {client} "),
+                    (Some(host), None) => format!("for {host} "),
+                    (None, Some(client)) => format!("of client {client} "),
+                    (None, None) => String::new(),
+                };
+                let error = Error::new(
+                    ErrorKind::NotFound,
+                    "deployment.not_found",
+                    format!(
+                        "find a deployment {asked}below {}: there is none",
+                        self.root.join("mailu").display()
+                    ),
+                );
+                Err(if all.is_empty() {
+                    error.hint("`mailu install` makes one; `--root DIR` looks elsewhere")
+                } else {
+                    error.hint(format!(
+                        "there are: {}",
+                        names(&all.iter().collect::<Vec<_>>())
+                    ))
+                })
+            }
+            several => Err(Error::new(
+                ErrorKind::InvalidInput,
+                "deployment.ambiguous",
+                format!("choose a deployment: there are {}", several.len()),
+            )
+            .hint(format!(
+                "name one with `--domain` (and `--client-id`): {}",
+                names(several)
+            ))),
+        }
+    }
+
+    /// Plans what `request` needs at `layout`. Nothing is drawn, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan::deploy`], and [`ErrorKind::Io`] if something cannot be read.
+    pub fn plan(&self, layout: &Layout, request: &Request) -> Result<Outcome, Error> {
+        let deployment = prepare(layout, request, &mut Nothing)?;
+        Ok(outcome(layout, deployment, false))
+    }
+
+    /// Brings the deployment at `layout` on disk to what its configuration and `request` say.
+    ///
+    /// With conflicts in the plan, nothing is performed. Stopped at any point, the same call continues.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mailu::plan`], and [`ErrorKind::Io`] if something cannot be written.
+    pub fn deploy(
+        &self,
+        layout: &Layout,
+        request: &Request,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, Error> {
+        deploy_with(layout, request, &mut Disk, &mut System, progress)
+    }
+
+    /// The configuration at `layout`, and what is worth knowing about it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] or [`ErrorKind::InvalidInput`].
+    pub fn config(&self, layout: &Layout) -> Result<(Config, Vec<Finding>), Error> {
+        let parsed = Config::from_toml(&config_text(layout)?)?;
+        Ok((parsed.config, parsed.findings))
+    }
+
+    /// What a person needs to know about the deployment at `layout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mailu::config`].
+    pub fn show(&self, layout: &Layout) -> Result<Details, Error> {
+        let (config, _) = self.config(layout)?;
+        Ok(Details::of(layout, &config))
+    }
+
+    /// A secret of the deployment at `layout`, by the name of its file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for an unknown name, [`ErrorKind::NotFound`] if it does not exist yet.
+    pub fn secret(&self, layout: &Layout, name: &str) -> Result<Secret, Error> {
+        if !Secrets::NAMES.contains(&name) {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "secret.unknown",
+                format!("read the secret `{name}`: there is no such secret"),
+            )
+            .hint(format!("there are: {}", Secrets::NAMES.join(", "))));
+        }
+        let path = layout.secret(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::new(
+                ErrorKind::NotFound,
+                "secret.missing",
+                format!("read the secret {}: it does not exist", path.display()),
+            )
+            .hint("`mailu apply` draws what is missing")),
+            Err(error) => Err(files::failed("read", &path, error)),
+        }
+    }
+
+    /// The DNS records of the deployment at `layout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mailu::config`], and [`ErrorKind::Corrupt`] if a key file is damaged.
+    pub fn dns(&self, layout: &Layout) -> Result<(Config, Report), Error> {
+        let (config, _) = self.config(layout)?;
+        let mut keys = PublicKeys::new();
+        for domain in config.domains() {
+            let path = layout
+                .file("data/dkim")
+                .join(dkim::file_name(domain, &config.dns.selector));
+            match fs::read_to_string(&path) {
+                Ok(pem) => {
+                    keys.insert(domain.clone(), DkimKey::from_pem(&pem)?.txt()?);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(files::failed("read", &path, error)),
+            }
+        }
+        let report = dns::report(&config, dns::records(&config, &keys));
+        Ok((config, report))
+    }
+
+    /// Changes keys of `mailu.toml`; a key without a value is removed. Nothing else follows until `apply`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] if the result would break a rule; then nothing is written.
+    pub fn configure(
+        &self,
+        layout: &Layout,
+        changes: &[(String, Option<String>)],
+    ) -> Result<Vec<Finding>, Error> {
+        let _locks = lock::take(layout)?;
+        let text = config_text(layout)?;
+        let mut document = Document::parse(&text)?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => document.set_typed(key, value),
+                None => {
+                    if !document.unset(key)
+                        && !crate::config::known_keys().iter().any(|k| k.path == *key)
+                    {
+                        return Err(Error::new(
+                            ErrorKind::NotFound,
+                            "config.no_such_key",
+                            format!(
+                                "remove `{key}` from {}: there is no such key",
+                                layout.config().display()
+                            ),
+                        )
+                        .hint("`mailu config schema` lists every key"));
+                    }
+                }
+            }
+        }
+        let new = document.to_string();
+        let parsed = Config::from_toml(&new)?;
+        if Layout::of(&self.root, &parsed.config) != *layout {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "config.elsewhere",
+                format!(
+                    "change mail host or client of {}: they name the directory",
+                    layout.directory().display()
+                ),
+            )
+            .hint("install a new deployment for another mail host or client"));
+        }
+        if new != text {
+            files::write_atomically(&mut Disk, &layout.config(), 0o640, None, new.as_bytes())?;
+        }
+        Ok(parsed.findings)
+    }
+}
+
+fn config_text(layout: &Layout) -> Result<String, Error> {
+    let path = layout.config();
+    fs::read_to_string(&path).map_err(|error| files::failed("read", &path, error))
+}
+
+fn prepare(layout: &Layout, request: &Request, fresh: &mut dyn Fresh) -> Result<Deployment, Error> {
+    let (mut observed, mut findings) = observe::observe(layout)?;
+    let resolved = plan::resolve(layout, request, &observed)?;
+    observed.certificate = super::certificate::read(&resolved.config, observe::now_seconds())?;
+    let mut deployment = plan::deploy(layout, request, &observed, fresh)?;
+    if !observe::privileged() {
+        findings.push(
+            Finding::notice(
+                "host.unprivileged",
+                "root",
+                "this is not root: files belong to you, and Docker will have to be told who owns them",
+            )
+            .hint("use `sudo` for a server that is to run"),
+        );
+    }
+    deployment.plan.findings.append(&mut findings);
+    Ok(deployment)
+}
+
+fn outcome(layout: &Layout, deployment: Deployment, performed: bool) -> Outcome {
+    Outcome {
+        details: Details::of(layout, &deployment.config),
+        dns: deployment.rendered.dns,
+        plan: deployment.plan,
+        performed,
+    }
+}
+
+/// [`Mailu::deploy`] with everything that touches the world replaceable.
+pub(super) fn deploy_with(
+    layout: &Layout,
+    request: &Request,
+    disk: &mut dyn Files,
+    fresh: &mut dyn Fresh,
+    progress: &mut dyn Progress,
+) -> Result<Outcome, Error> {
+    // First without lock and without drawing: bad input must not leave so much as a directory.
+    let shown = prepare(layout, request, &mut Nothing)?;
+    if shown.plan.steps.is_empty() {
+        return Ok(outcome(layout, shown, false));
+    }
+    let _locks = lock::take(layout)?;
+    let deployment = prepare(layout, request, fresh)?;
+    if deployment.plan.steps.is_empty() {
+        return Ok(outcome(layout, deployment, false));
+    }
+    perform(&deployment.plan, disk, observe::privileged(), progress)?;
+    Ok(outcome(layout, deployment, true))
+}

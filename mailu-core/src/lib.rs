@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod compose;
+pub mod config;
+pub mod dkim;
+pub mod dns;
+pub mod env;
+mod error;
+mod finding;
+pub mod fleet;
+mod hash;
+#[cfg(feature = "host")]
+pub mod host;
+pub mod names;
+pub mod network;
+pub mod paths;
+pub mod plan;
+mod render;
+mod secret;
+
+pub use config::Config;
+pub use error::{Error, ErrorKind, Invalid};
+pub use finding::{Finding, Severity, has_errors};
+pub use render::{Rendered, RenderedFile, render};
+pub use secret::{Secret, Secrets};

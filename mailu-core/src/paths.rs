@@ -1,0 +1,164 @@
+//! Where everything of a deployment lies, as arithmetic on paths.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::names::{ClientId, MailHost};
+
+/// The root unless `--root` or `AGENCY_STACK_ROOT` says otherwise.
+pub const DEFAULT_ROOT: &str = "/opt/agency_stack";
+
+/// The paths of one deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+    client: Option<ClientId>,
+    mail_host: MailHost,
+}
+
+/// A directory that a deployment needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Directory {
+    /// Relative to the deployment's directory; empty for that itself.
+    pub path: &'static str,
+    /// Permission bits for a new directory.
+    pub mode: u32,
+    /// Numeric owner and group for a new directory; root otherwise. Most images take over their directories when they start.
+    pub owner: Option<(u32, u32)>,
+    /// Whether the mode is put right if it has changed. Data directories belong to the containers and are left alone.
+    pub enforced: bool,
+}
+
+const fn directory(path: &'static str, mode: u32) -> Directory {
+    Directory {
+        path,
+        mode,
+        owner: None,
+        enforced: false,
+    }
+}
+
+const fn ours(path: &'static str, mode: u32) -> Directory {
+    Directory {
+        path,
+        mode,
+        owner: None,
+        enforced: true,
+    }
+}
+
+/// User and group `mail` of Alpine Linux, in whose name Mailu's Dovecot stores mail. It takes over `/mail` itself, but not what is below.
+const MAIL: (u32, u32) = (8, 12);
+
+/// Every directory of a deployment, parents first. Overrides are read inside containers by users other than root.
+pub const DIRECTORIES: &[Directory] = &[
+    ours("", 0o750),
+    ours(".mailu", 0o700),
+    directory("dns", 0o755),
+    directory("data", 0o755),
+    directory("data/admin", 0o750),
+    directory("data/certs", 0o700),
+    directory("data/clamav", 0o755),
+    directory("data/dav", 0o700),
+    directory("data/dkim", 0o700),
+    directory("data/fetchmail", 0o755),
+    directory("data/filter", 0o755),
+    Directory {
+        path: "data/mail",
+        mode: 0o700,
+        owner: Some(MAIL),
+        enforced: false,
+    },
+    directory("data/mailqueue", 0o755),
+    directory("data/redis", 0o755),
+    directory("data/webmail", 0o755),
+    directory("overrides", 0o755),
+    directory("overrides/dovecot", 0o755),
+    directory("overrides/nginx", 0o755),
+    directory("overrides/postfix", 0o755),
+    directory("overrides/roundcube", 0o755),
+    directory("overrides/rspamd", 0o755),
+    directory("overrides/snappymail", 0o755),
+];
+
+impl Layout {
+    /// The paths of the deployment of `mail_host` for `client` below `root`.
+    pub fn new(root: impl Into<PathBuf>, client: Option<ClientId>, mail_host: MailHost) -> Self {
+        Self {
+            root: root.into(),
+            client,
+            mail_host,
+        }
+    }
+
+    /// The paths of `config` below `root`.
+    pub fn of(root: impl Into<PathBuf>, config: &Config) -> Self {
+        Self::new(root, config.client.clone(), config.mail_host.clone())
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn below(&self, base: &str) -> PathBuf {
+        let mut path = self.root.join(base);
+        if let Some(client) = &self.client {
+            path.push("clients");
+            path.push(client.as_str());
+        }
+        path.push(self.mail_host.as_str());
+        path
+    }
+
+    /// The deployment's directory.
+    pub fn directory(&self) -> PathBuf {
+        self.below("mailu")
+    }
+
+    /// The directory of its secrets.
+    pub fn secrets(&self) -> PathBuf {
+        self.below("secrets/mailu")
+    }
+
+    /// The file of the secret `name`.
+    pub fn secret(&self, name: &str) -> PathBuf {
+        self.secrets().join(name)
+    }
+
+    /// A path below the deployment's directory.
+    pub fn file(&self, relative: &str) -> PathBuf {
+        self.directory().join(relative)
+    }
+
+    /// `mailu.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.file("mailu.toml")
+    }
+
+    /// The record of what was written last.
+    pub fn rendered(&self) -> PathBuf {
+        self.file(".mailu/rendered.json")
+    }
+
+    /// What a run was about to write; there only while one is under way or was interrupted.
+    pub fn journal(&self) -> PathBuf {
+        self.file(".mailu/journal.json")
+    }
+
+    /// The lock of the deployment.
+    pub fn lock(&self) -> PathBuf {
+        self.file(".mailu/lock")
+    }
+
+    /// The mark that `AgencyStack` looks for.
+    pub fn installed(&self) -> PathBuf {
+        self.file(".installed_ok")
+    }
+
+    /// Where `AgencyStack` keeps the logs of components.
+    pub fn logs() -> PathBuf {
+        PathBuf::from("/var/log/agency_stack/components")
+    }
+}

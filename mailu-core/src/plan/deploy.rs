@@ -1,0 +1,468 @@
+//! The plan for `install` and `apply`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::generated::changed_keys;
+use super::resolve::resolve;
+use super::{
+    Action, Content, Entry, FileConflict, FileOverride, Fresh, Observed, Plan, Record, Request,
+    Step, TEMPORARY_SUFFIX,
+};
+use crate::config::Config;
+use crate::env::Base;
+use crate::error::{Error, ErrorKind};
+use crate::finding::Finding;
+use crate::hash::sha256;
+use crate::network::Drawn;
+use crate::paths::{DIRECTORIES, Layout};
+use crate::render::{self, Rendered};
+use crate::secret::Secrets;
+
+/// A plan, and everything that is known once it is performed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// What has to be done.
+    pub plan: Plan,
+    /// The configuration.
+    pub config: Config,
+    /// The secrets, as far as they exist.
+    pub secrets: Secrets,
+    /// Every generated file.
+    pub rendered: Rendered,
+}
+
+/// Plans everything that has to be done for `request`.
+///
+/// # Errors
+///
+/// As [`resolve`]; [`ErrorKind::Conflict`] if the directory holds a Mailu that we did not make; [`ErrorKind::Corrupt`] if
+/// a secret or key file is damaged.
+pub fn deploy(
+    layout: &Layout,
+    request: &Request,
+    observed: &Observed,
+    fresh: &mut dyn Fresh,
+) -> Result<Deployment, Error> {
+    foreign(layout, observed)?;
+    let resolved = resolve(layout, request, observed)?;
+    let config = resolved.config.clone();
+    let mut planner = Planner {
+        layout,
+        request,
+        observed,
+        config: &config,
+        bases: Bases::read(layout, observed)?,
+        next: Record {
+            format: Record::FORMAT,
+            ..Record::default()
+        },
+        steps: Vec::new(),
+        late: Vec::new(),
+        overrides: Vec::new(),
+        conflicts: Vec::new(),
+        findings: resolved.findings,
+    };
+
+    planner.toml(&resolved.toml);
+    let secrets = planner.secrets(fresh)?;
+    let keys = planner.keys(fresh)?;
+    planner.certificate(fresh)?;
+    let rendered = render::render(&config, &secrets, &keys)?;
+    planner.env_file("mailu.env", &rendered.mailu_env)?;
+    planner.env_file(".env", &rendered.compose_env)?;
+    planner.whole_file("docker-compose.yml", rendered.compose.as_bytes());
+    planner.dns(&rendered)?;
+    planner.leftovers();
+    planner.installed();
+    planner.unchosen();
+
+    let plan = planner.finish(resolved.drawn)?;
+    Ok(Deployment {
+        plan,
+        config,
+        secrets,
+        rendered,
+    })
+}
+
+/// A directory with another tool's Mailu in it is not touched.
+fn foreign(layout: &Layout, observed: &Observed) -> Result<(), Error> {
+    if observed.entries.contains_key("mailu.toml") {
+        return Ok(());
+    }
+    let found: Vec<&str> = [
+        "mailu.env",
+        "docker-compose.yml",
+        ".env",
+        "data/main.db",
+        "data/admin/main.db",
+    ]
+    .into_iter()
+    .filter(|name| observed.entries.contains_key(*name))
+    .collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Conflict,
+        "install.foreign_directory",
+        format!(
+            "install into {}: it holds a Mailu that this program did not make ({})",
+            layout.directory().display(),
+            found.join(", ")
+        ),
+    )
+    .hint("move the directory away, or install under another mail host or client; nothing was changed"))
+}
+
+/// What we wrote last, and what an interrupted run was about to write.
+pub(super) struct Bases {
+    pub(super) committed: Option<Record>,
+    pub(super) pending: Option<Record>,
+}
+
+impl Bases {
+    fn read(layout: &Layout, observed: &Observed) -> Result<Self, Error> {
+        let read = |name: &str, path: &Path| -> Result<Option<Record>, Error> {
+            let Some(entry) = observed.entries.get(name) else {
+                return Ok(None);
+            };
+            let bytes = entry.content.as_deref().unwrap_or_default();
+            let record: Record =
+                serde_json::from_slice(bytes).map_err(|error| {
+                    Error::new(
+                    ErrorKind::Corrupt,
+                    "record.unreadable",
+                    format!("read {}, the record of what was written last", path.display()),
+                )
+                .source(error)
+                .hint(format!(
+                    "remove it: `rm '{}'`; edits of generated files are then reported as conflicts",
+                    path.display()
+                ))
+                })?;
+            if record.format > Record::FORMAT {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "record.newer",
+                    format!(
+                        "read {}: a newer version of this program wrote it",
+                        path.display()
+                    ),
+                )
+                .hint("use that version"));
+            }
+            Ok(Some(record))
+        };
+        Ok(Self {
+            committed: read(".mailu/rendered.json", &layout.rendered())?,
+            pending: read(".mailu/journal.json", &layout.journal())?,
+        })
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.committed.iter().chain(&self.pending)
+    }
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) request: &'a Request,
+    pub(super) observed: &'a Observed,
+    pub(super) config: &'a Config,
+    pub(super) bases: Bases,
+    pub(super) next: Record,
+    pub(super) steps: Vec<Step>,
+    /// Steps after the commit.
+    late: Vec<Step>,
+    pub(super) overrides: Vec<FileOverride>,
+    pub(super) conflicts: Vec<FileConflict>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn step(&mut self, action: Action, relative: &str) -> &mut Step {
+        let path = self.layout.file(relative);
+        push(&mut self.steps, action, &path)
+    }
+
+    pub(super) fn entry(&self, relative: &str) -> Option<&'a Entry> {
+        self.observed.entries.get(relative)
+    }
+
+    fn toml(&mut self, text: &str) {
+        let current = self.entry("mailu.toml").and_then(|e| e.content.as_deref());
+        let bases: Vec<String> = self
+            .bases
+            .records()
+            .filter_map(|record| record.files.get("mailu.toml").cloned())
+            .collect();
+        let last = bases.last().cloned();
+        if current == Some(text.as_bytes()) {
+            // Only what we wrote ourselves is recorded, so that a later `--config` knows an edit from it.
+            if let Some(hash) = last {
+                self.next.files.insert("mailu.toml".to_owned(), hash);
+            }
+            return;
+        }
+        let edited = current.is_some_and(|bytes| !bases.contains(&sha256(bytes)));
+        if self.request.config.is_some() && edited && !self.request.force {
+            self.conflicts.push(FileConflict {
+                file: "mailu.toml".to_owned(),
+                variable: None,
+                hints: vec![
+                    "without --config, the edited mailu.toml counts: `mailu apply`".to_owned(),
+                    "with --force, the given file counts; a copy of the edited one is kept in .mailu/replaced/".to_owned(),
+                ],
+            });
+            return;
+        }
+        if edited && self.request.config.is_some() {
+            self.keep_copy("mailu.toml");
+        }
+        let detail = match current.and_then(|bytes| std::str::from_utf8(bytes).ok()) {
+            Some(old) => changed_keys(old, text),
+            None => vec![],
+        };
+        let action = if current.is_some() {
+            Action::UpdateFile
+        } else {
+            Action::CreateFile
+        };
+        let step = self.step(action, "mailu.toml");
+        step.mode = Some(0o640);
+        step.detail = detail;
+        step.content = Some(Content(text.as_bytes().to_vec()));
+        self.next
+            .files
+            .insert("mailu.toml".to_owned(), sha256(text.as_bytes()));
+    }
+
+    pub(super) fn keep_copy(&mut self, relative: &str) {
+        let content = self
+            .entry(relative)
+            .and_then(|e| e.content.clone())
+            .map(Content);
+        let step = self.step(
+            Action::KeepCopy,
+            &format!(".mailu/replaced/{}", relative.replace('/', "_")),
+        );
+        step.mode = Some(0o600);
+        step.content = content;
+    }
+
+    /// Files of interrupted runs, and generated files that nothing needs any more.
+    fn leftovers(&mut self) {
+        let stale: Vec<String> = self
+            .observed
+            .entries
+            .keys()
+            .filter(|path| path.ends_with(TEMPORARY_SUFFIX))
+            .cloned()
+            .collect();
+        for path in stale {
+            self.step(Action::RemoveFile, &path).detail =
+                vec!["left by an interrupted run".to_owned()];
+        }
+        let stale: Vec<String> = self
+            .observed
+            .secrets
+            .keys()
+            .filter(|n| n.ends_with(TEMPORARY_SUFFIX))
+            .cloned()
+            .collect();
+        for name in stale {
+            let path = self.layout.secrets().join(name);
+            push(&mut self.steps, Action::RemoveFile, &path).detail =
+                vec!["left by an interrupted run".to_owned()];
+        }
+        let old: BTreeMap<String, String> = self
+            .bases
+            .records()
+            .flat_map(|record| record.files.clone())
+            .filter(|(path, _)| path.starts_with("dns/") && !self.next.files.contains_key(path))
+            .collect();
+        for (path, _) in old {
+            let Some(content) = self.entry(&path).and_then(|e| e.content.as_deref()) else {
+                continue;
+            };
+            let ours = self
+                .bases
+                .records()
+                .any(|r| r.files.get(&path) == Some(&sha256(content)));
+            if ours {
+                self.step(Action::RemoveFile, &path).detail =
+                    vec!["no email domain needs this zone any more".to_owned()];
+            }
+        }
+    }
+
+    fn installed(&mut self) {
+        let current = self
+            .entry(".installed_ok")
+            .and_then(Entry::text)
+            .map(str::to_owned);
+        let date = current
+            .as_deref()
+            .and_then(|text| {
+                text.lines()
+                    .find_map(|line| line.strip_prefix("INSTALL_DATE="))
+            })
+            .unwrap_or(&self.observed.now)
+            .to_owned();
+        let client = self
+            .config
+            .client
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let wanted = format!(
+            "DOMAIN={}\nEMAIL_DOMAIN={}\nADMIN_EMAIL={}\nCLIENT_ID={client}\nMAILU_VERSION={}\nINSTALL_DATE={date}\n",
+            self.config.mail_host,
+            self.config.email_domain,
+            self.config.admin_email,
+            self.config.version
+        );
+        if current.as_deref() == Some(&wanted) {
+            return;
+        }
+        let action = if current.is_some() {
+            Action::UpdateFile
+        } else {
+            Action::CreateFile
+        };
+        let path = self.layout.installed();
+        let step = push(&mut self.late, action, &path);
+        step.mode = Some(0o644);
+        step.content = Some(Content(wanted.into_bytes()));
+    }
+
+    /// A name after `--reset` that means nothing is a slip of the keyboard.
+    fn unchosen(&mut self) {
+        for name in &self.request.reset {
+            let known = self.next.files.contains_key(name)
+                || self.next.env.values().any(|base| base.contains(name))
+                || self
+                    .bases
+                    .records()
+                    .any(|r| r.env.values().any(|base| base.contains(name)));
+            if !known {
+                let mut finding = Finding::warning(
+                    "reset.unknown",
+                    name.as_str(),
+                    "is neither a variable nor a file that we write",
+                );
+                finding = match crate::finding::nearest(
+                    name,
+                    self.next.env.values().flat_map(Base::names),
+                ) {
+                    Some(near) => finding.hint(format!("did you mean `--reset {near}`?")),
+                    None => finding.hint("`mailu plan` lists what was edited"),
+                };
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    fn directories(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let secrets = self.layout.secrets();
+        let mut want = |path: &Path,
+                        entry: Option<&Entry>,
+                        mode: u32,
+                        owner: Option<(u32, u32)>,
+                        enforced: bool| match entry {
+            None => {
+                let step = push(&mut steps, Action::CreateDirectory, path);
+                step.mode = Some(mode);
+                step.owner = owner;
+            }
+            Some(entry) if enforced && entry.mode & 0o7777 != mode => {
+                let step = push(&mut steps, Action::SetMode, path);
+                step.mode = Some(mode);
+                step.detail = vec![format!("was {:04o}", entry.mode & 0o7777)];
+            }
+            Some(_) => {}
+        };
+        for directory in DIRECTORIES {
+            let path = if directory.path.is_empty() {
+                self.layout.directory()
+            } else {
+                self.layout.file(directory.path)
+            };
+            want(
+                &path,
+                self.entry(directory.path),
+                directory.mode,
+                directory.owner,
+                directory.enforced,
+            );
+        }
+        if self
+            .steps
+            .iter()
+            .any(|step| step.action == Action::KeepCopy)
+        {
+            want(
+                &self.layout.file(".mailu/replaced"),
+                self.entry(".mailu/replaced"),
+                0o700,
+                None,
+                false,
+            );
+        }
+        want(&secrets, self.observed.secrets.get(""), 0o700, None, true);
+        steps
+    }
+
+    fn finish(mut self, drawn: Vec<Drawn>) -> Result<Plan, Error> {
+        let mut steps = self.directories();
+        let work = std::mem::take(&mut self.steps);
+        let recorded =
+            self.bases.committed.as_ref() == Some(&self.next) && self.bases.pending.is_none();
+        if !work.is_empty() || !recorded {
+            let mut text = serde_json::to_vec_pretty(&self.next).map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "record.write",
+                    "write the record of generated files",
+                )
+                .source(error)
+            })?;
+            text.push(b'\n');
+            let journal = push(&mut steps, Action::Journal, &self.layout.journal());
+            journal.mode = Some(0o600);
+            journal.content = Some(Content(text));
+            steps.extend(work);
+            push(&mut steps, Action::Commit, &self.layout.rendered());
+        }
+        steps.append(&mut self.late);
+        if !self.conflicts.is_empty() {
+            steps.clear();
+        }
+        Ok(Plan {
+            mail_host: self.config.mail_host.to_string(),
+            directory: self.layout.directory(),
+            steps,
+            drawn,
+            findings: self.findings,
+            overrides: self.overrides,
+            conflicts: self.conflicts,
+        })
+    }
+}
+
+pub(super) fn push<'a>(steps: &'a mut Vec<Step>, action: Action, path: &Path) -> &'a mut Step {
+    steps.push(Step {
+        action,
+        path: path.to_path_buf(),
+        mode: None,
+        owner: None,
+        detail: Vec::new(),
+        content: None,
+    });
+    let last = steps.len() - 1;
+    &mut steps[last]
+}

@@ -1,0 +1,264 @@
+//! Generated files, and what people made of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::deploy::Planner;
+use super::merge::{Verdict, decide};
+use super::resolve::invalid_input;
+use super::{Action, Content, FileConflict, FileOverride};
+use crate::config::edit::Document;
+use crate::dns;
+use crate::env::{self, Base, EnvFile, Variables};
+use crate::error::{Error, ErrorKind};
+use crate::finding::{Finding, has_errors};
+use crate::hash::sha256;
+use crate::render::{self, Rendered};
+
+impl Planner<'_> {
+    pub(super) fn env_file(&mut self, relative: &str, wanted: &Variables) -> Result<(), Error> {
+        self.next.env.insert(relative.to_owned(), Base::of(wanted));
+        let mode = if relative == "mailu.env" {
+            0o600
+        } else {
+            0o644
+        };
+        let Some(entry) = self.entry(relative) else {
+            let text = render::env_file(relative, wanted, render::env_head(relative))?;
+            let step = self.step(Action::CreateFile, relative);
+            step.mode = Some(mode);
+            step.detail = vec![format!("{} variables", wanted.names().len())];
+            step.content = Some(Content(text.into_bytes()));
+            return Ok(());
+        };
+        let entry = entry.clone();
+        let unreadable = |line: usize, rule: String| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "env.unreadable",
+                format!("read {}: {rule}", self.layout.file(relative).display()),
+            )
+            .hint(if line > 0 {
+                format!("correct line {line}; Compose would stop there too")
+            } else {
+                "correct the file".to_owned()
+            })
+        };
+        let text = entry
+            .text()
+            .ok_or_else(|| unreadable(0, "it is not text".to_owned()))?;
+        let current = EnvFile::parse(text).map_err(|e| unreadable(e.line(), e.to_string()))?;
+        let bases: Vec<&Base> = self
+            .bases
+            .records()
+            .filter_map(|record| record.env.get(relative))
+            .collect();
+        let reset: BTreeSet<String> = if self.request.force {
+            wanted.names().into_iter().map(str::to_owned).collect()
+        } else {
+            self.request.reset.clone()
+        };
+        let merged = env::merge(&bases, &current, wanted, &reset).map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "env.unwritable",
+                format!("write {relative}"),
+            )
+            .source(error)
+            .hint("remove unusual characters from the value in mailu.toml")
+        })?;
+
+        // What people wrote is held to the same rules as what we write.
+        let judged: Vec<(&str, &str)> = merged
+            .file
+            .variables()
+            .into_iter()
+            .filter(|(name, value)| {
+                !value.interpolates && wanted.get(name) != Some(value.text.as_str())
+            })
+            .filter(|(name, _)| !merged.conflicts.iter().any(|c| c.name == *name))
+            .map(|(name, value)| (name, value.text.as_str()))
+            .collect();
+        if relative == "mailu.env" {
+            self.findings
+                .extend(env::judge(judged, self.config.version, |name| {
+                    format!("mailu.env: {name}")
+                }));
+        } else if let Some((_, version)) = judged.iter().find(|(name, _)| *name == "MAILU_VERSION")
+            && let Err(rule) = version.parse::<crate::config::units::Version>()
+        {
+            self.findings.push(
+                Finding::error("env.invalid_value", ".env: MAILU_VERSION", rule)
+                    .value(version)
+                    .hint("`--reset MAILU_VERSION` restores the configured release"),
+            );
+        }
+        if has_errors(&self.findings) {
+            return Err(invalid_input(std::mem::take(&mut self.findings)));
+        }
+
+        for variable in merged.overrides {
+            self.overrides.push(FileOverride {
+                file: relative.to_owned(),
+                variable: Some(variable),
+            });
+        }
+        for variable in merged.conflicts {
+            let name = &variable.name;
+            let mut hints = vec![format!("`--reset {name}` takes the configured value")];
+            hints.push(match &variable.key {
+                Some(key) => {
+                    format!("`--adopt {name}` keeps yours and writes it into mailu.toml as `{key}`")
+                }
+                None => format!("`--adopt {name}` keeps yours and writes it into mailu.toml"),
+            });
+            self.conflicts.push(FileConflict {
+                file: relative.to_owned(),
+                variable: Some(variable),
+                hints,
+            });
+        }
+        let new = merged.file.to_string();
+        if new != text {
+            if merged.discards {
+                self.keep_copy(relative);
+            }
+            let step = self.step(Action::UpdateFile, relative);
+            step.mode = Some(mode);
+            step.detail = merged.changes;
+            step.content = Some(Content(new.into_bytes()));
+        } else if mode == 0o600 && entry.mode & 0o777 != mode {
+            let step = self.step(Action::SetMode, relative);
+            step.mode = Some(mode);
+            step.detail = vec![format!("was {:04o}; it holds secrets", entry.mode & 0o7777)];
+        }
+        Ok(())
+    }
+
+    pub(super) fn whole_file(&mut self, relative: &str, wanted: &[u8]) {
+        self.next.files.insert(relative.to_owned(), sha256(wanted));
+        let current = self.entry(relative).and_then(|e| e.content.clone());
+        let bases: Vec<&String> = self
+            .bases
+            .records()
+            .filter_map(|r| r.files.get(relative))
+            .collect();
+        let overwrite = self.request.force || self.request.reset.contains(relative);
+        let verdict = decide(current.as_deref(), wanted, &bases, overwrite);
+        match verdict {
+            Verdict::Same => {}
+            Verdict::Edited => self.overrides.push(FileOverride {
+                file: relative.to_owned(),
+                variable: None,
+            }),
+            Verdict::Conflict => self.conflicts.push(FileConflict {
+                file: relative.to_owned(),
+                variable: None,
+                hints: vec![
+                    format!("`--reset {relative}` writes ours and keeps a copy of yours in .mailu/replaced/"),
+                    if relative == "docker-compose.yml" {
+                        "put lasting changes into docker-compose.override.yml".to_owned()
+                    } else {
+                        "move your copy to another name".to_owned()
+                    },
+                ],
+            }),
+            Verdict::Write | Verdict::Replace => {
+                if verdict == Verdict::Replace {
+                    self.keep_copy(relative);
+                }
+                let detail = current.as_deref().map(|old| line_changes(old, wanted)).unwrap_or_default();
+                let action = if current.is_some() { Action::UpdateFile } else { Action::CreateFile };
+                let step = self.step(action, relative);
+                step.mode = Some(0o644);
+                step.detail = detail;
+                step.content = Some(Content(wanted.to_vec()));
+            }
+        }
+    }
+
+    pub(super) fn dns(&mut self, rendered: &Rendered) -> Result<(), Error> {
+        let serials: BTreeMap<String, u32> = self
+            .observed
+            .entries
+            .iter()
+            .filter(|(path, _)| path.starts_with("dns/"))
+            .filter_map(|(path, entry)| Some((path.clone(), dns::serial_of(entry.text()?)?)))
+            .collect();
+        let serial = |path: &str| serials.get(path).copied();
+        let same = rendered.dns_files(self.config, |path| serial(path).unwrap_or(1))?;
+        let next = rendered.dns_files(self.config, |path| {
+            serial(path).map_or(1, |n| n.wrapping_add(1))
+        })?;
+        for (same, next) in same.into_iter().zip(next) {
+            let there = self.entry(&same.path).and_then(|e| e.content.as_deref());
+            let unchanged = there == Some(same.text.as_bytes())
+                || there.is_some_and(|text| {
+                    self.bases.records().any(|r| {
+                        // An edited zone keeps its serial as long as we want nothing new in it.
+                        r.files.get(&same.path) == Some(&sha256(same.text.as_bytes()))
+                            && text != same.text.as_bytes()
+                    })
+                });
+            let chosen = if unchanged { same } else { next };
+            self.whole_file(&chosen.path, chosen.text.as_bytes());
+        }
+        Ok(())
+    }
+}
+
+/// Keys of `mailu.toml` that differ, with both values.
+pub(super) fn changed_keys(old: &str, new: &str) -> Vec<String> {
+    let (Ok(old), Ok(new)) = (Document::parse(old), Document::parse(new)) else {
+        return Vec::new();
+    };
+    crate::config::known_keys()
+        .iter()
+        .filter_map(|info| {
+            let (before, after) = (old.get(&info.path), new.get(&info.path));
+            if before == after {
+                return None;
+            }
+            let show = |value: Option<String>| value.unwrap_or_else(|| "(default)".to_owned());
+            Some(format!(
+                "{}: {} -> {}",
+                info.path,
+                show(before),
+                show(after)
+            ))
+        })
+        .collect()
+}
+
+/// Lines that go and lines that come, as far as they fit.
+fn line_changes(old: &[u8], new: &[u8]) -> Vec<String> {
+    const LIMIT: usize = 40;
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    let count = |text: &str| {
+        let mut lines: BTreeMap<String, i32> = BTreeMap::new();
+        for line in text.lines() {
+            *lines.entry(line.to_owned()).or_default() += 1;
+        }
+        lines
+    };
+    let (before, after) = (count(&old), count(&new));
+    let mut changes: Vec<String> = old
+        .lines()
+        .filter(|line| {
+            after.get(*line).copied().unwrap_or(0) < before.get(*line).copied().unwrap_or(0)
+        })
+        .map(|line| format!("- {}", line.trim_start()))
+        .chain(
+            new.lines()
+                .filter(|line| {
+                    before.get(*line).copied().unwrap_or(0) < after.get(*line).copied().unwrap_or(0)
+                })
+                .map(|line| format!("+ {}", line.trim_start())),
+        )
+        .collect();
+    if changes.len() > LIMIT {
+        let rest = changes.len() - LIMIT;
+        changes.truncate(LIMIT);
+        changes.push(format!("… and {rest} more lines"));
+    }
+    changes
+}

@@ -1,0 +1,254 @@
+//! Secrets, DKIM keys and certificates: made once, never made again.
+
+use std::collections::BTreeMap;
+
+use super::deploy::{Planner, push};
+use super::resolve::{invalid_input, secret_of};
+use super::{Action, CertificatePair, Content, Entry, Fresh};
+use crate::dkim::{self, DkimKey};
+use crate::dns::PublicKeys;
+use crate::env::EnvFile;
+use crate::error::{Error, ErrorKind};
+use crate::finding::{Finding, has_errors};
+use crate::secret::{Secret, Secrets};
+
+impl Planner<'_> {
+    pub(super) fn secrets(&mut self, fresh: &mut dyn Fresh) -> Result<Secrets, Error> {
+        let mut secrets = Secrets::default();
+        for name in Secrets::NAMES {
+            let path = self.layout.secret(name);
+            let there = self.observed.secrets.get(name);
+            let mut value = match there.map(Entry::text) {
+                None => None,
+                Some(Some(text)) if !text.trim_end_matches(['\r', '\n']).is_empty() => {
+                    Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
+                }
+                Some(_) => {
+                    return Err(Error::new(
+                        ErrorKind::Corrupt,
+                        "secret.empty",
+                        format!("read the secret {}: the file is empty or not text", path.display()),
+                    )
+                    .hint("restore it from a backup; secrets are never drawn twice, because data depends on them"));
+                }
+            };
+            let given = match name {
+                "admin_password" => self.request.admin_password.clone(),
+                "relay_password" => self.request.relay_password.clone(),
+                _ => None,
+            }
+            .or_else(|| self.adopted(name));
+            let wanted = match name {
+                "relay_password" => self.config.relay.user.is_some(),
+                _ => true,
+            };
+
+            if let Some(given) = given {
+                if value.as_ref() != Some(&given) {
+                    self.check_given(name, &given, value.is_some())?;
+                    let detail = if value.is_some() {
+                        "replaced by the given one"
+                    } else {
+                        "as given"
+                    };
+                    self.store_secret(name, Some(&given), detail);
+                    value = Some(given);
+                }
+            } else if value.is_none() && wanted {
+                if name == "relay_password" {
+                    self.findings.push(
+                        Finding::error(
+                            "relay.password_missing",
+                            "relay.user",
+                            format!("needs a password, and there is none in {}", path.display()),
+                        )
+                        .hint("`--relay-password-file FILE` stores it"),
+                    );
+                    continue;
+                }
+                let length = Secrets::length(name);
+                value = fresh.secret(name, length);
+                self.store_secret(name, value.as_ref(), &format!("{length} random characters"));
+            } else if let Some(entry) = there
+                && entry.mode & 0o777 != 0o600
+            {
+                let step = push(&mut self.steps, Action::SetMode, &path);
+                step.mode = Some(0o600);
+                step.detail = vec![format!("was {:04o}", entry.mode & 0o7777)];
+            }
+            if let Some(secret) = value {
+                secrets.set(name, secret);
+            }
+        }
+        if has_errors(&self.findings) {
+            return Err(invalid_input(std::mem::take(&mut self.findings)));
+        }
+        Ok(secrets)
+    }
+
+    /// The secret that `--adopt` takes from an edited file.
+    pub(super) fn adopted(&self, name: &str) -> Option<Secret> {
+        let variable = self
+            .request
+            .adopt
+            .iter()
+            .find(|variable| secret_of(variable) == Some(name))?;
+        let file = EnvFile::parse(self.entry("mailu.env")?.text()?).ok()?;
+        Some(Secret::new(file.get(variable)?.text.clone()))
+    }
+
+    pub(super) fn check_given(
+        &mut self,
+        name: &str,
+        given: &Secret,
+        replaces: bool,
+    ) -> Result<(), Error> {
+        let subject = name.replace('_', " ");
+        let fail = |message: String, hint: &str| {
+            Err(Error::new(ErrorKind::InvalidInput, "secret.refused", message).hint(hint))
+        };
+        if given.expose().chars().any(char::is_control) || given.expose().is_empty() {
+            return fail(
+                format!(
+                    "take the given {subject}: it is empty or has line breaks or control characters"
+                ),
+                "give it as one line",
+            );
+        }
+        if name == "admin_password" {
+            if given.expose().chars().count() < 8 {
+                return fail(
+                    format!(
+                        "take the given {subject}: Mailu refuses passwords of fewer than 8 characters"
+                    ),
+                    "give a longer one, or none to have one drawn",
+                );
+            }
+            if replaces && self.observed.entries.contains_key("data/admin/main.db") {
+                return fail(
+                    format!(
+                        "replace the {subject}: the account exists already, and this would only change the note of its password"
+                    ),
+                    "change it in the admin interface, then install without a password",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn store_secret(&mut self, name: &str, value: Option<&Secret>, detail: &str) {
+        let path = self.layout.secret(name);
+        let step = push(&mut self.steps, Action::StoreSecret, &path);
+        step.mode = Some(0o600);
+        step.detail = vec![detail.to_owned()];
+        step.content = value.map(|secret| Content(format!("{}\n", secret.expose()).into_bytes()));
+    }
+
+    pub(super) fn keys(&mut self, fresh: &mut dyn Fresh) -> Result<PublicKeys, Error> {
+        let mut keys = BTreeMap::new();
+        // Once admin has run, the directory is its user's, who must be able to read a key that is added later.
+        let owner = self.entry("data/dkim").map(|entry| (entry.uid, entry.gid));
+        for domain in self.config.domains() {
+            let relative = format!(
+                "data/dkim/{}",
+                dkim::file_name(domain, &self.config.dns.selector)
+            );
+            let key = if let Some(entry) = self.entry(&relative) {
+                let pem = entry.text().unwrap_or_default();
+                Some(DkimKey::from_pem(pem).map_err(|error| {
+                    Error::new(
+                        ErrorKind::Corrupt,
+                        "dkim.unreadable",
+                        format!("read the DKIM key {}", self.layout.file(&relative).display()),
+                    )
+                    .source(error)
+                    .hint("restore the file from a backup, or move it away to have a new key made, and publish its DNS record")
+                })?)
+            } else {
+                let key = fresh.dkim(domain)?;
+                let step = self.step(Action::CreateKey, &relative);
+                step.mode = Some(0o600);
+                step.owner = owner;
+                step.detail = vec![format!("{}-bit RSA", dkim::BITS)];
+                step.content = key
+                    .as_ref()
+                    .map(|k| Content(k.pem().expose().as_bytes().to_vec()));
+                key
+            };
+            if let Some(key) = key {
+                keys.insert(domain.clone(), key.txt()?);
+            }
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn certificate(&mut self, fresh: &mut dyn Fresh) -> Result<(), Error> {
+        const FILES: [(&str, u32); 2] = [
+            ("data/certs/key.pem", 0o600),
+            ("data/certs/cert.pem", 0o644),
+        ];
+        if !self.config.tls.mode.needs_seed() {
+            return Ok(());
+        }
+        let current: Vec<Option<&[u8]>> = FILES
+            .iter()
+            .map(|(path, _)| self.entry(path).and_then(|e| e.content.as_deref()))
+            .collect();
+        let (pair, detail) = if let Some(pair) = &self.observed.certificate {
+            let same = current
+                == [
+                    Some(pair.key.expose().as_bytes()),
+                    Some(pair.certificate.as_bytes()),
+                ];
+            if same {
+                return Ok(());
+            }
+            (Some(pair.clone()), "from tls.certificate and tls.key")
+        } else {
+            if current.iter().all(Option::is_some) {
+                return Ok(());
+            }
+            if current.iter().any(Option::is_some) && self.bases.pending.is_none() {
+                let missing = if current[0].is_none() {
+                    "key.pem"
+                } else {
+                    "cert.pem"
+                };
+                let finding = Finding::error(
+                    "tls.half_pair_on_disk",
+                    format!("data/certs/{missing}"),
+                    "is missing, while the other file of the pair is there: front's Dovecot does not start, and a new pair would overwrite the one that is left",
+                )
+                .hint(format!("put {missing} back, or move the other file away to have a self-signed pair made"));
+                return Err(invalid_input(vec![finding]));
+            }
+            let names: Vec<String> = self
+                .config
+                .public_names()
+                .map(ToString::to_string)
+                .collect();
+            (
+                fresh.certificate(&names)?,
+                "self-signed, until there is a real one",
+            )
+        };
+        for (path, mode) in FILES {
+            let exists = self.entry(path).is_some();
+            let step = self.step(Action::StoreCertificate, path);
+            step.mode = Some(mode);
+            step.detail = vec![if exists {
+                format!("{detail}; replaced")
+            } else {
+                detail.to_owned()
+            }];
+            step.content = pair.as_ref().map(|CertificatePair { certificate, key }| {
+                Content(if path.ends_with("key.pem") {
+                    key.expose().as_bytes().to_vec()
+                } else {
+                    certificate.as_bytes().to_vec()
+                })
+            });
+        }
+        Ok(())
+    }
+}

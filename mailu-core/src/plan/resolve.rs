@@ -1,0 +1,260 @@
+//! The configuration with every gap filled: what is in place or given, what is asked for, what has to be drawn.
+
+use super::{Observed, Request, adopt};
+use crate::config::edit::Document;
+use crate::config::{Config, Parsed};
+use crate::env::EnvFile;
+use crate::error::{Error, ErrorKind};
+use crate::finding::{Finding, has_errors};
+use crate::fleet;
+use crate::network::{self, Drawn};
+use crate::paths::Layout;
+
+/// Keys that are drawn at the first run and then kept.
+const DRAWN_KEYS: [&str; 11] = [
+    "traefik.subnet",
+    "traefik.address",
+    "network.subnet",
+    "network.access",
+    "network.webmail",
+    "network.radicale",
+    "network.clamav",
+    "network.oletools",
+    "network.fts_attachments",
+    "network.subnet6",
+    "dns.ipv4",
+];
+
+/// A configuration with every gap filled.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// The configuration.
+    pub config: Config,
+    /// The text of `mailu.toml`.
+    pub toml: String,
+    /// Values that were drawn now.
+    pub drawn: Vec<Drawn>,
+    /// Warnings and notices.
+    pub findings: Vec<Finding>,
+}
+
+/// Settles the configuration: what is in place or given, plus the settings of `request`, plus what has to be drawn.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidInput`] with every finding: broken rules, clashes with neighbours, no room for networks.
+pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Result<Resolved, Error> {
+    let there = observed.entries.get("mailu.toml").map(|entry| {
+        entry.text().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Corrupt,
+                "config.not_text",
+                format!("read {}: it is not text", layout.config().display()),
+            )
+            .hint("restore mailu.toml from a backup, or move it away and install again")
+        })
+    });
+    let there = there.transpose()?;
+    let mut document = match (&request.config, there) {
+        (Some(text), _) => Document::parse(text)?,
+        (None, Some(text)) => Document::parse(text)?,
+        (None, None) => Document::new(),
+    };
+    if let (Some(_), Some(text)) = (&request.config, there) {
+        let old = Document::parse(text)?;
+        for key in DRAWN_KEYS {
+            if document.get(key).is_none()
+                && let Some(value) = old.get(key)
+            {
+                document.set_typed(key, &value);
+            }
+        }
+    }
+    let mut findings = Vec::new();
+    for (key, typed) in &request.settings {
+        document.set_typed(key, typed);
+    }
+    for name in &request.adopt {
+        if let Err(finding) = adopt_variable(&mut document, name, observed) {
+            findings.push(*finding);
+        }
+    }
+
+    let Parsed {
+        mut config,
+        findings: noted,
+    } = match Config::from_toml(&document.to_string()) {
+        Ok(parsed) => parsed,
+        Err(invalid) => {
+            findings.extend(invalid.findings().iter().cloned());
+            return Err(invalid_input(findings));
+        }
+    };
+    findings.extend(noted);
+    if Layout::of(layout.root(), &config) != *layout {
+        findings.push(
+            Finding::error(
+                "config.elsewhere",
+                "mail_host",
+                format!(
+                    "belongs to another directory than {}: mail host and client name the directory, and do not change",
+                    layout.directory().display()
+                ),
+            )
+            .value(&config.mail_host)
+            .hint("install a new deployment for another mail host or client"),
+        );
+    }
+
+    let reserved = fleet::reserved(&observed.neighbours);
+    let mut drawn = Vec::new();
+    match network::draw(&mut config, &reserved, &observed.routes) {
+        Ok(networks) => drawn.extend(networks),
+        Err(finding) => findings.push(*finding),
+    }
+    if config.dns.ipv4.is_none()
+        && let Some(address) = observed.public_ipv4
+    {
+        config.dns.ipv4 = Some(address);
+        drawn.push(Drawn {
+            key: "dns.ipv4",
+            value: address.to_string(),
+        });
+    }
+    for Drawn { key, value } in &drawn {
+        document.set_text(key, value);
+    }
+    // What was drawn may break rules together with what was given.
+    if !drawn.is_empty()
+        && !has_errors(&findings)
+        && let Err(invalid) = Config::from_toml(&document.to_string())
+    {
+        findings.extend(crate::config::errors(invalid.findings()).cloned());
+    }
+    findings.extend(fleet::clashes(&config, &observed.neighbours));
+    findings.extend(memory(&config, request, observed));
+    if has_errors(&findings) {
+        return Err(invalid_input(findings));
+    }
+    Ok(Resolved {
+        toml: document.to_string(),
+        config,
+        drawn,
+        findings,
+    })
+}
+
+pub(super) fn invalid_input(findings: Vec<Finding>) -> Error {
+    crate::error::Invalid::new(findings).into()
+}
+
+fn adopt_variable(
+    document: &mut Document,
+    name: &str,
+    observed: &Observed,
+) -> Result<(), Box<Finding>> {
+    let not_there = || {
+        Box::new(
+            Finding::error(
+                "adopt.not_there",
+                name,
+                "stands neither in mailu.env nor in .env",
+            )
+            .hint("`mailu plan` lists what was edited"),
+        )
+    };
+    let value = [".env", "mailu.env"]
+        .into_iter()
+        .filter_map(|file| observed.entries.get(file)?.text())
+        .filter_map(|text| EnvFile::parse(text).ok())
+        .find_map(|file| file.get(name).cloned())
+        .ok_or_else(not_there)?;
+    if value.interpolates {
+        return Err(Box::new(
+            Finding::error(
+                "adopt.computed",
+                name,
+                "is computed by Compose from other variables, which mailu.toml cannot hold",
+            )
+            .hint(format!("write the value itself, or `--reset {name}`")),
+        ));
+    }
+    if secret_of(name).is_some() {
+        return Ok(());
+    }
+    adopt::adopt(document, name, &value.text).map_err(|reason| {
+        Box::new(
+            Finding::error(
+                "adopt.impossible",
+                name,
+                format!("cannot be adopted: {reason}"),
+            )
+            .hint(format!("`--reset {name}` restores our value")),
+        )
+    })
+}
+
+/// The secret that a variable carries.
+pub(super) fn secret_of(variable: &str) -> Option<&'static str> {
+    match variable {
+        "SECRET_KEY" => Some("secret_key"),
+        "API_TOKEN" => Some("api_token"),
+        "RELAYPASSWORD" => Some("relay_password"),
+        _ => None,
+    }
+}
+
+/// What the containers of a deployment need, by Mailu's documentation: 1 GB, with `ClamAV` 3 GB, with Tika 1 GB more.
+fn memory_needed(config: &Config) -> u64 {
+    const GB: u64 = 1_000_000_000;
+    let mut needed = if config.services.antivirus {
+        3 * GB
+    } else {
+        GB
+    };
+    if config.services.search_attachments {
+        needed += GB;
+    }
+    needed
+}
+
+fn memory(config: &Config, request: &Request, observed: &Observed) -> Option<Finding> {
+    let there = observed.memory?;
+    let others: u64 = observed
+        .neighbours
+        .iter()
+        .map(|n| memory_needed(&n.config))
+        .sum();
+    let needed = memory_needed(config) + others;
+    if there >= needed {
+        return None;
+    }
+    let gb = |bytes: u64| format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10);
+    let message = format!(
+        "needs {} of memory in all{}, and this host has {}: ClamAV then dies while loading, and Rspamd defers all mail",
+        gb(needed),
+        if others > 0 {
+            format!(", {} of it for other deployments", gb(others))
+        } else {
+            String::new()
+        },
+        gb(there)
+    );
+    let subject = if config.services.antivirus {
+        "services.antivirus"
+    } else {
+        "services"
+    };
+    let mut finding = if request.start && config.services.antivirus {
+        Finding::error("host.memory", subject, message)
+    } else {
+        Finding::warning("host.memory", subject, message)
+    };
+    if config.services.antivirus {
+        finding = finding
+            .value("true")
+            .hint("do without it: `--set services.antivirus=false`");
+    }
+    Some(finding.hint("or give the host more memory"))
+}
