@@ -91,6 +91,16 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// Whether it changes files.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Install(_) | Self::Apply(_) | Self::Config(ConfigCommand::Set { .. })
+        )
+    }
+}
+
 /// Which deployment.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Which {
@@ -98,23 +108,30 @@ pub struct Which {
     #[arg(long, value_name = "MAIL_HOST")]
     pub domain: Option<MailHost>,
     /// Client of the deployment.
-    #[arg(long, value_name = "CLIENT", value_parser = client)]
-    pub client_id: Option<Option<ClientId>>,
+    #[arg(long, value_name = "CLIENT")]
+    pub client_id: Option<ClientArg>,
 }
 
 impl Which {
     /// The client, if one was named.
     pub fn client(&self) -> Option<ClientId> {
-        self.client_id.clone().flatten()
+        self.client_id.clone().and_then(|client| client.0)
     }
 }
 
-/// Make passes `--client-id ""` where no client is meant.
-fn client(text: &str) -> Result<Option<ClientId>, mailu_core::names::NameError> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        text.parse().map(Some)
+/// A client, or an empty text, which Make passes where none is meant.
+#[derive(Debug, Clone)]
+pub struct ClientArg(pub Option<ClientId>);
+
+impl std::str::FromStr for ClientArg {
+    type Err = mailu_core::names::NameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            Ok(Self(None))
+        } else {
+            text.parse().map(Some).map(Self)
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub fn run() -> ExitCode {
         }
     };
     let mut printer = Printer::new(&cli.global);
+    let writes = cli.command.writes();
     let result = match cli.command {
         Command::Install(args) => commands::install::run(&cli.global, &mut printer, args),
         Command::Apply(args) => commands::apply::run(&cli.global, &mut printer, &args, false),
@@ -50,7 +51,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            printer.error(&error);
+            printer.error(&error, writes);
             ExitCode::from(FAILED)
         }
     }

@@ -78,12 +78,19 @@ impl Printer {
     }
 
     /// A failure, with everything that is wrong and what to type next.
-    pub(crate) fn error(&mut self, error: &Error) {
+    ///
+    /// `writes`: the command would have written, so that people want to hear that an invalid configuration kept it from that.
+    pub(crate) fn error(&mut self, error: &Error, writes: bool) {
         if self.json {
             let value = serde_json::json!({ "error": error.to_json() });
             self.line(format_args!("{value:#}"));
         }
-        let _ = writeln!(self.err, "{RED}error:{RED:#} {error}");
+        let unchanged = if writes && error.code() == "config.invalid" {
+            "; nothing was changed"
+        } else {
+            ""
+        };
+        let _ = writeln!(self.err, "{RED}error:{RED:#} {error}{unchanged}");
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
             let _ = writeln!(self.err, "  {DIM}caused by:{DIM:#} {cause}");

@@ -41,15 +41,14 @@ impl DkimKey {
     ///
     /// [`ErrorKind::Internal`] if no primes are found, which only a broken source of randomness can cause.
     pub fn generate(rng: &mut dyn CryptoRngCore) -> Result<Self, Error> {
-        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
-            Error::new(ErrorKind::Internal, "dkim.generate", "generate a DKIM key")
-                .source(std::io::Error::other(cause))
+        let failed = |cause: Cause| {
+            Error::new(ErrorKind::Internal, "dkim.generate", "generate a DKIM key").source(cause)
         };
         let mut rng = DynRng(rng);
-        let key = RsaPrivateKey::new(&mut rng, BITS).map_err(|e| failed(e.into()))?;
+        let key = RsaPrivateKey::new(&mut rng, BITS).map_err(|error| failed(Cause::of(error)))?;
         let pem = key
             .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|e| failed(e.to_string().into()))?;
+            .map_err(|error| failed(Cause::of(error)))?;
         Ok(Self {
             pem: Secret::new(pem.as_str()),
             public: key.to_public_key(),
@@ -70,7 +69,7 @@ impl DkimKey {
                     "dkim.unreadable",
                     "read a DKIM key: it is no RSA private key in PEM form",
                 )
-                .source(error)
+                .source(Cause::of(error))
                 .hint("restore the key file from a backup; a new key needs a new DNS record")
             })
         })?;
@@ -111,7 +110,7 @@ impl DkimKey {
                 "dkim.encode",
                 "encode a DKIM public key",
             )
-            .source(error)
+            .source(Cause::of(error))
         })?;
         Ok(BASE64.encode(der.as_bytes()))
     }
@@ -123,6 +122,28 @@ impl DkimKey {
     /// As [`DkimKey::public_base64`].
     pub fn txt(&self) -> Result<String, Error> {
         Ok(format!("v=DKIM1; k=rsa; p={}", self.public_base64()?))
+    }
+}
+
+/// The value of the DNS record for the key `pem`, which is called `name` in errors: a path or an email domain.
+///
+/// # Errors
+///
+/// As [`DkimKey::from_pem`] and [`DkimKey::txt`].
+pub fn public_text(pem: &str, name: &dyn std::fmt::Display) -> Result<String, Error> {
+    DkimKey::from_pem(pem)
+        .and_then(|key| key.txt())
+        .map_err(|error| error.about(format!("use the DKIM key of {name}")))
+}
+
+/// What the key libraries say; without `std`, which would bring in the system's randomness, their errors are only text.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Cause(String);
+
+impl Cause {
+    fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
     }
 }
 

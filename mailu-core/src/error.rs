@@ -93,6 +93,13 @@ impl Error {
         self
     }
 
+    /// Says what was attempted on what, where only the caller knows: the message becomes `{attempt}: {message}`.
+    #[must_use]
+    pub(crate) fn about(mut self, attempt: impl fmt::Display) -> Self {
+        self.message = format!("{attempt}: {}", self.message);
+        self
+    }
+
     /// Adds findings: everything that is wrong, not just the first.
     #[must_use]
     pub fn findings(mut self, findings: Vec<Finding>) -> Self {
@@ -181,7 +188,7 @@ impl From<Invalid> for Error {
             ErrorKind::InvalidInput,
             "config.invalid",
             format!(
-                "the configuration has {errors} error{}; nothing was changed",
+                "the configuration has {errors} error{}",
                 if errors == 1 { "" } else { "s" }
             ),
         )

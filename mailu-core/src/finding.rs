@@ -74,7 +74,7 @@ impl Finding {
         Self {
             id: id.to_owned(),
             severity,
-            subject: subject.into(),
+            subject: shorten(&subject.into()),
             value: None,
             message: message.into(),
             hints: Vec::new(),
@@ -135,6 +135,11 @@ pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // No name here is longer, and the comparison takes time by the product of both lengths.
+    const LONGEST: usize = 64;
+    if word.len() > LONGEST {
+        return None;
+    }
     let wanted = word.to_ascii_lowercase();
     candidates
         .into_iter()
@@ -165,5 +170,7 @@ mod tests {
     fn nearest_needs_a_likeness() {
         assert_eq!(nearest("taefik", ["traefik", "cert"]), Some("traefik"));
         assert_eq!(nearest("zzz", ["traefik", "cert"]), None);
+        let long = "x".repeat(1_000_000);
+        assert_eq!(nearest(&long, [long.as_str()]), None);
     }
 }

@@ -32,8 +32,12 @@ pub(crate) fn run(
                 printer.data(&json_schema())?;
                 return Ok(crate::FINE);
             }
+            // Keys without a section come first, as TOML wants them.
+            let (plain, sections): (Vec<_>, Vec<_>) = known_keys()
+                .into_iter()
+                .partition(|key| !key.path.contains('.'));
             let mut section = String::new();
-            for key in known_keys() {
+            for key in plain.into_iter().chain(sections) {
                 let (head, name) = key.path.rsplit_once('.').unwrap_or(("", &key.path));
                 if head != section {
                     printer.line(format_args!("\n[{head}]"));

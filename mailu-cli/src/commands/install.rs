@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use mailu_core::host::Mailu;
-use mailu_core::names::{EmailAddress, EmailDomain, MailHost};
+use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::{DEFAULT_ROOT, Layout};
 use mailu_core::plan::Request;
 use mailu_core::{Error, ErrorKind, Finding, Secret};
@@ -78,13 +78,8 @@ fn settle(mailu: &Mailu, request: &mut Request, args: &mut Install) -> Result<La
         .domain
         .clone()
         .or_else(|| given.as_ref().and_then(|g| g.mail_host.clone()));
-    let client = match &args.which.client_id {
-        Some(client) => client.clone(),
-        None => given.as_ref().and_then(|g| g.client.clone()),
-    };
-
     let exists = host.as_ref().is_some_and(|host| {
-        Layout::new(mailu.root(), client.clone(), host.clone())
+        Layout::new(mailu.root(), client(args, given.as_ref()), host.clone())
             .config()
             .exists()
     });
@@ -98,6 +93,7 @@ fn settle(mailu: &Mailu, request: &mut Request, args: &mut Install) -> Result<La
     let Some(host) = host else {
         return Err(missing(&["--domain"]));
     };
+    let client = client(args, given.as_ref());
 
     request
         .settings
@@ -121,10 +117,18 @@ fn settle(mailu: &Mailu, request: &mut Request, args: &mut Install) -> Result<La
     Ok(Layout::new(mailu.root(), client, host))
 }
 
+/// The client that was named by flag or answer, else by the given file.
+fn client(args: &Install, given: Option<&KnownNames>) -> Option<ClientId> {
+    match &args.which.client_id {
+        Some(client) => client.0.clone(),
+        None => given.and_then(|g| g.client.clone()),
+    }
+}
+
 /// What a given mailu.toml says about the answers that an installation needs.
 struct KnownNames {
     mail_host: Option<MailHost>,
-    client: Option<mailu_core::names::ClientId>,
+    client: Option<ClientId>,
     email_domain: bool,
     admin_email: bool,
 }
@@ -208,20 +212,16 @@ fn ask(
             "Client that this server belongs to (empty: your own)",
             Some(String::new()),
         )?;
-        args.which.client_id = if client.is_empty() {
-            None
-        } else {
-            Some(Some(client.parse().map_err(
-                |error: mailu_core::names::NameError| {
-                    Error::new(
-                        ErrorKind::InvalidInput,
-                        "install.client",
-                        format!("take `{client}` as a client"),
-                    )
-                    .source(error)
-                },
-            )?))
-        };
+        args.which.client_id = Some(client.parse().map_err(
+            |error: mailu_core::names::NameError| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "install.client",
+                    format!("take `{client}` as a client"),
+                )
+                .source(error)
+            },
+        )?);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mailu_core::dkim::{self, DkimKey};
+use mailu_core::dkim;
 use mailu_core::dns::PublicKeys;
 use mailu_core::{Config, Error, ErrorKind, Secret, Secrets, network};
 
@@ -50,7 +50,10 @@ pub(crate) fn run(printer: &mut Printer, args: &Render) -> Result<u8, Error> {
         for domain in config.domains() {
             let path = directory.join(dkim::file_name(domain, &config.dns.selector));
             if path.exists() {
-                keys.insert(domain.clone(), DkimKey::from_pem(&read(&path)?)?.txt()?);
+                keys.insert(
+                    domain.clone(),
+                    dkim::public_text(&read(&path)?, &path.display())?,
+                );
             }
         }
     }

@@ -12,19 +12,65 @@ use crate::env::table;
 use crate::finding::Finding;
 use crate::network;
 
+type Rules = fn(&Config, &mut Vec<Finding>);
+
+/// Groups of rules, each with the keys that it looks at.
+const GROUPS: &[(Rules, &[&str])] = &[
+    (
+        names,
+        &[
+            "mail_host",
+            "hostnames",
+            "email_domain",
+            "email_domains",
+            "admin_email",
+            "tls.mode",
+        ],
+    ),
+    (tls, &["tls"]),
+    (traefik, &["tls.mode", "traefik", "ports"]),
+    (ports, &["tls.mode", "ports", "network.ipv6"]),
+    (services, &["services", "mail", "version"]),
+    (web, &["web", "services"]),
+    (limits, &["limits"]),
+    (relay, &["relay", "dns.spf", "traefik", "tls.mode"]),
+    (dns, &["dns", "dmarc", "network.ipv6", "ports"]),
+    (
+        networks,
+        &[
+            "network",
+            "traefik",
+            "tls.mode",
+            "ports.via",
+            "ports.address6",
+        ],
+    ),
+    (extra_variables, &["version"]),
+];
+
 /// Adds a finding for each rule that `config` breaks.
+///
+/// Where a key could not be read, `config` holds its default; rules that look at such a key would complain about a value
+/// that nobody wrote, so they wait.
 pub(crate) fn rules(config: &Config, out: &mut Vec<Finding>) {
-    names(config, out);
-    tls(config, out);
-    traefik(config, out);
-    ports(config, out);
-    services(config, out);
-    web(config, out);
-    limits(config, out);
-    relay(config, out);
-    dns(config, out);
-    networks(config, out);
-    extra_variables(config, out);
+    let unread: Vec<String> = super::errors(out)
+        .map(|finding| finding.subject.clone())
+        .collect();
+    let touches = |key: &str| {
+        unread.iter().any(|subject| {
+            let below = |whole: &str, part: &str| {
+                whole
+                    .strip_prefix(part)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            below(subject, key) || below(key, subject)
+        })
+    };
+    for (check, keys) in GROUPS {
+        if !keys.iter().any(|key| touches(key)) {
+            check(config, out);
+        }
+    }
 }
 
 fn names(config: &Config, out: &mut Vec<Finding>) {
@@ -835,7 +881,7 @@ fn networks(config: &Config, out: &mut Vec<Finding>) {
             );
         }
         let (low, high) = if *key == "network.subnet" {
-            (12, 27)
+            (12, 28)
         } else {
             (12, 29)
         };

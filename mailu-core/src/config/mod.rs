@@ -25,8 +25,9 @@ pub use sections::{
 };
 use units::{Timezone, Version};
 pub use value::KeyInfo;
+pub(crate) use value::join;
 pub(crate) use value::{FromValue, sounds_secret};
-use value::{Reader, join, parsed};
+use value::{Reader, parsed};
 
 /// Words of other tools and of `AgencyStack`'s documentation, and the key that means the same here.
 const RENAMED: &[(&str, &str)] = &[
@@ -53,7 +54,7 @@ const RENAMED: &[(&str, &str)] = &[
 /// Declares [`Config`]: as `section!`, with keys that have no default.
 macro_rules! root {
     ($(#[$meta:meta])* pub struct $name:ident {
-        $( $(#[doc = $rdoc:literal])+ $rfield:ident : $rty:ty, hint $hint:literal; )*
+        $( $(#[doc = $rdoc:literal])+ $rfield:ident : $rty:ty, hint $hint:literal, stand_in $stand_in:literal; )*
         ;
         $( $(#[doc = $doc:literal])+ $field:ident : $ty:ty = $default:expr ),* $(,)?
     }) => {
@@ -76,7 +77,8 @@ macro_rules! root {
                 ); )*
                 $( let $field = reader.get(stringify!($field)).unwrap_or_else(|| $default); )*
                 reader.finish();
-                Some(Self { $( $rfield: $rfield?, )* $( $field ),* })
+                // A stand-in lets the rules between the other keys be checked in the same run.
+                Some(Self { $( $rfield: $rfield.unwrap_or_else(|| parsed($stand_in)), )* $( $field ),* })
             }
 
             fn describe(at: &str, _: &str, _: Option<String>, out: &mut Vec<KeyInfo>) {
@@ -99,11 +101,11 @@ root! {
     /// One deployment: everything that is not a secret.
     pub struct Config {
         /// The public name of the server.
-        mail_host: MailHost, hint "add `mail_host = \"mail.example.com\"`, or pass `--domain mail.example.com`";
+        mail_host: MailHost, hint "add `mail_host = \"mail.example.com\"`, or pass `--domain mail.example.com`", stand_in "mail.missing.invalid";
         /// The part after the `@`.
-        email_domain: EmailDomain, hint "add `email_domain = \"example.com\"`, or pass `--email-domain example.com`";
+        email_domain: EmailDomain, hint "add `email_domain = \"example.com\"`, or pass `--email-domain example.com`", stand_in "missing.invalid";
         /// The first administrator. An address in one of the email domains.
-        admin_email: EmailAddress, hint "add `admin_email = \"admin@example.com\"`, or pass `--admin-email admin@example.com`";
+        admin_email: EmailAddress, hint "add `admin_email = \"admin@example.com\"`, or pass `--admin-email admin@example.com`", stand_in "admin@missing.invalid";
         ;
         /// The tenant. None: the agency's own mail.
         client: Option<ClientId> = None,
@@ -210,16 +212,14 @@ impl Config {
         let mut findings = Vec::new();
         migrate(&mut table, &mut findings);
         let config = Self::from_value(&Value::Table(table), "", &mut findings);
-        match config {
-            Some(config) => {
-                check::rules(&config, &mut findings);
-                if has_errors(&findings) {
-                    return Err(Invalid::new(findings));
-                }
-                Ok(Parsed { config, findings })
-            }
-            None => Err(Invalid::new(findings)),
+        let Some(config) = config else {
+            return Err(Invalid::new(findings));
+        };
+        check::rules(&config, &mut findings);
+        if has_errors(&findings) {
+            return Err(Invalid::new(findings));
         }
+        Ok(Parsed { config, findings })
     }
 
     /// Compose's project name and the prefix of container names.
@@ -243,20 +243,24 @@ impl Config {
 
     /// Names below the email domains for automatic client setup, if that is on.
     pub fn autoconfig_names(&self) -> Vec<MailHost> {
-        if !self.dns.autoconfig || matches!(self.tls.mode, TlsMode::None | TlsMode::Cert) {
-            return Vec::new();
-        }
-        let mut names = Vec::new();
-        for domain in self.domains() {
-            for label in ["autoconfig", "autodiscover"] {
-                if let Ok(name) = format!("{label}.{domain}").parse::<MailHost>()
-                    && !self.public_names().any(|known| *known == name)
-                {
-                    names.push(name);
-                }
-            }
-        }
-        names
+        self.domains()
+            .flat_map(|domain| self.autoconfig_names_of(domain))
+            .map(|(_, name)| name)
+            .collect()
+    }
+
+    /// Those of one email domain, each with its first label.
+    pub(crate) fn autoconfig_names_of(
+        &self,
+        domain: &EmailDomain,
+    ) -> impl Iterator<Item = (&'static str, MailHost)> {
+        let offered =
+            self.dns.autoconfig && !matches!(self.tls.mode, TlsMode::None | TlsMode::Cert);
+        ["autoconfig", "autodiscover"]
+            .into_iter()
+            .filter(move |_| offered)
+            .filter_map(move |label| Some((label, format!("{label}.{domain}").parse().ok()?)))
+            .filter(|(_, name)| !self.public_names().any(|known| known == name))
     }
 
     /// How the mail ports are reached.
@@ -344,4 +348,46 @@ pub(crate) fn errors(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
 #[cfg(feature = "schema")]
 pub fn json_schema() -> serde_json::Value {
     schemars::schema_for!(Config).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"admin@example.com\"\n";
+
+    /// Also the literals in `parsed(…)`: a section's defaults are made whenever it is read.
+    #[test]
+    fn every_default_written_out_means_the_same() {
+        let least = Config::from_toml(LEAST).expect("valid").config;
+        let mut tried = 0;
+        for key in known_keys() {
+            let Some(default) = key.default else { continue };
+            let text = match key.path.rsplit_once('.') {
+                Some((section, name)) => format!("{LEAST}[{section}]\n{name} = {default}\n"),
+                None => format!("{LEAST}{} = {default}\n", key.path),
+            };
+            let written = Config::from_toml(&text)
+                .unwrap_or_else(|invalid| panic!("{}: {invalid}", key.path));
+            assert_eq!(written.config, least, "{}", key.path);
+            tried += 1;
+        }
+        assert!(tried > 50, "{tried}");
+    }
+
+    #[test]
+    fn stand_ins_are_valid_and_reach_no_message() {
+        let invalid = Config::from_toml("").expect_err("nothing is there");
+        assert_eq!(invalid.findings().len(), 3);
+        assert!(!invalid.to_string().contains("missing.invalid"));
+    }
+
+    #[test]
+    fn the_postmaster_is_the_administrator_or_an_address_of_the_domain() {
+        let of = |text: &str| Config::from_toml(text).expect("valid").config.postmaster();
+        assert_eq!(of(LEAST).as_str(), "admin");
+        let elsewhere =
+            LEAST.replace("@example.com", "@two.example") + "email_domains = [\"two.example\"]\n";
+        assert_eq!(of(&elsewhere).as_str(), "postmaster");
+    }
 }

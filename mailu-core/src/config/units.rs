@@ -361,6 +361,7 @@ checked_text! {
     /// One line of text for people. Quotes, `$` and `#` are fine; line breaks are not.
     Line: |text| {
         require(!text.chars().any(char::is_control), "must be one line without control characters")?;
+        require(!text.ends_with('\\'), "must not end in a backslash: an environment file cannot carry that to both versions of Compose")?;
         require(text.chars().count() <= 200, "must be at most 200 characters long")
     };
     /// An image with a tag or digest that does not move.
@@ -525,6 +526,11 @@ impl FromStr for Text {
             .any(|c| c.is_control() && c != '\n' && c != '\t')
         {
             return Err("must not contain control characters other than line breaks and tabs");
+        }
+        if text.ends_with('\\') {
+            return Err(
+                "must not end in a backslash: an environment file cannot carry that to both versions of Compose",
+            );
         }
         if text.chars().count() > 10_000 {
             return Err("must be at most 10,000 characters long");

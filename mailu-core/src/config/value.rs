@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
@@ -423,6 +424,8 @@ pub(crate) fn sounds_secret(key: &str) -> bool {
 }
 
 fn unknown_key(at: &str, key: &str, value: &Value, known: &[&str]) -> Finding {
+    static EVERYWHERE: LazyLock<Vec<KeyInfo>> = LazyLock::new(super::known_keys);
+
     let path = join(at, key);
     if sounds_secret(key) {
         return Finding::error(
@@ -445,7 +448,7 @@ fn unknown_key(at: &str, key: &str, value: &Value, known: &[&str]) -> Finding {
         .value(shown(value))
         .hint(format!("use `{new}`"));
     }
-    let everywhere = super::known_keys();
+    let everywhere = &*EVERYWHERE;
     let mut message = String::from("there is no such key");
     let hint = nearest(key, known.iter().copied()).map_or_else(
         || {

@@ -252,13 +252,7 @@ impl Builder<'_> {
 
         self.service_records(&zone, d, &host);
 
-        for name in config.autoconfig_names() {
-            let Some(label) = name.as_str().strip_suffix(&format!(".{d}")) else {
-                continue;
-            };
-            if label.contains('.') {
-                continue;
-            }
+        for (label, name) in config.autoconfig_names_of(domain) {
             let program = if label == "autoconfig" {
                 "Thunderbird and many phones"
             } else {

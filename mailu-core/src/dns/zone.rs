@@ -1,5 +1,6 @@
 //! Zone text (RFC 1035 §5): records to paste or import, and complete zones for a name server of one's own.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -34,13 +35,16 @@ pub struct ZoneReport {
 /// Sorts `records` by zone, in the order in which the zones appear.
 pub fn report(config: &Config, records: Vec<Record>) -> Report {
     let mut zones: Vec<ZoneReport> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for record in records {
-        match zones.iter_mut().find(|z| z.zone == record.zone) {
-            Some(zone) => zone.records.push(record),
-            None => zones.push(ZoneReport {
+        if let Some(zone) = places.get(&record.zone).and_then(|&at| zones.get_mut(at)) {
+            zone.records.push(record);
+        } else {
+            places.insert(record.zone.clone(), zones.len());
+            zones.push(ZoneReport {
                 zone: record.zone.clone(),
                 records: vec![record],
-            }),
+            });
         }
     }
     Report {

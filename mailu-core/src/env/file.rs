@@ -4,6 +4,7 @@
 //! values with spaces, which Mailu's own files are full of. Where Compose v1 (`python-dotenv`) reads a form differently,
 //! the writer avoids that form.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::EnvError;
@@ -59,17 +60,17 @@ impl EnvFile {
 
     /// The variables in the order of the file. A name that is assigned twice has its last value, at its last place.
     pub fn variables(&self) -> Vec<(&str, &EnvValue)> {
-        let all: Vec<_> = self
+        let mut later = HashSet::new();
+        let mut variables: Vec<_> = self
             .pieces
             .iter()
+            .rev()
             .filter_map(|piece| piece.assignment.as_ref())
             .map(|a| (a.name.as_str(), &a.value))
+            .filter(|(name, _)| later.insert(*name))
             .collect();
-        all.iter()
-            .enumerate()
-            .filter(|(index, (name, _))| !all[index + 1..].iter().any(|(later, _)| later == name))
-            .map(|(_, pair)| *pair)
-            .collect()
+        variables.reverse();
+        variables
     }
 
     /// The value of `name`: the last one, if it is assigned twice.
@@ -89,16 +90,7 @@ impl EnvFile {
     ///
     /// If no quoting that Compose knows can carry the value.
     pub fn set(&mut self, name: &str, value: &str, predecessors: &[&str]) -> Result<(), EnvError> {
-        let piece = Piece {
-            raw: format!("{name}={}\n", encode(name, value)?),
-            assignment: Some(Assignment {
-                name: name.to_owned(),
-                value: EnvValue {
-                    text: value.to_owned(),
-                    interpolates: false,
-                },
-            }),
-        };
+        let piece = written(name, value)?;
         let has = |piece: &Piece, wanted: &str| {
             piece.assignment.as_ref().is_some_and(|a| a.name == wanted)
         };
@@ -114,6 +106,12 @@ impl EnvFile {
         let index = after.map_or(self.pieces.len(), |index| index + 1);
         self.close_line(index);
         self.pieces.insert(index, piece);
+        Ok(())
+    }
+
+    /// Adds a variable that the file does not have yet, at the end.
+    pub(super) fn append(&mut self, name: &str, value: &str) -> Result<(), EnvError> {
+        self.pieces.push(written(name, value)?);
         Ok(())
     }
 
@@ -248,6 +246,16 @@ fn parse_piece(text: &str, line: usize) -> Result<(Piece, &str), EnvError> {
     }
 }
 
+/// The line that assigns `value`.
+fn written(name: &str, value: &str) -> Result<Piece, EnvError> {
+    let raw = format!("{name}={}\n", encode(name, value)?);
+    let value = EnvValue {
+        text: value.to_owned(),
+        interpolates: false,
+    };
+    Ok(assignment(&raw, name, value))
+}
+
 fn plain(raw: &str) -> Piece {
     Piece {
         raw: raw.to_owned(),
@@ -348,11 +356,29 @@ fn unescape(text: &str) -> String {
     out
 }
 
+/// Whether what follows `${` names a variable, perhaps with a default (`:-`, `-`), replacement (`+`) or demand (`?`).
+fn is_reference(text: &str) -> bool {
+    let name = text
+        .find(|c: char| c != '_' && !c.is_ascii_alphanumeric())
+        .unwrap_or(text.len());
+    if name == 0 || text.as_bytes()[0].is_ascii_digit() {
+        return false;
+    }
+    let rest = &text[name..];
+    let operator = rest.strip_prefix(':').unwrap_or(rest);
+    rest.starts_with('}')
+        || operator.starts_with(['-', '+', '?'])
+            && operator
+                .lines()
+                .next()
+                .is_some_and(|line| line.contains('}'))
+}
+
 fn bad_dollar(line: usize, name: &str) -> EnvError {
     EnvError::new(
         line,
         format!(
-            "the value of `{name}` has a `$` that starts no variable, on which Compose stops; put the value in single quotes"
+            "the value of `{name}` has a `${{` that names no variable, on which Compose stops; put the value in single quotes"
         ),
     )
 }
@@ -370,13 +396,14 @@ fn interpolated(text: &str) -> Option<EnvValue> {
             rest = tail;
             continue;
         }
-        let name = after.strip_prefix('{').unwrap_or(after);
-        if !name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
-            || name.len() < after.len() && !name.contains('}')
-        {
-            return None;
+        if let Some(braced) = after.strip_prefix('{') {
+            if !is_reference(braced) {
+                return None;
+            }
+            interpolates = true;
+        } else if after.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic()) {
+            interpolates = true;
         }
-        interpolates = true;
         out.push('$');
         rest = after;
     }
@@ -403,8 +430,29 @@ fn encode(name: &str, value: &str) -> Result<String, EnvError> {
     // In single quotes nothing is special but the quote itself. A backslash before it, at the end, or doubled is read
     // differently by the two Composes.
     let hard = value.contains("\\'") || value.contains("\\\\") || value.ends_with('\\');
-    if !hard && !value.contains(['\n', '\r']) {
+    let one_line = !value.contains(['\n', '\r']);
+    if !hard && one_line {
         return Ok(format!("'{}'", value.replace('\'', "\\'")));
+    }
+    // Without quotes only these are special, backslashes not.
+    let comment = value
+        .match_indices('#')
+        .any(|(at, _)| value[..at].ends_with(char::is_whitespace));
+    if one_line
+        && !value.contains('$')
+        && !comment
+        && !value.starts_with(['"', '\''])
+        && value.trim() == value
+    {
+        return Ok(value.to_owned());
+    }
+    if value.ends_with('\\') {
+        return Err(EnvError::new(
+            0,
+            format!(
+                "the value of `{name}` ends in a backslash beside other special characters, which Compose v1 cannot read"
+            ),
+        ));
     }
     let mut out = String::from("\"");
     for c in value.chars() {
@@ -452,6 +500,7 @@ mod tests {
             ("\"\\\"q\\\"\"", "\"q\""),
             ("\"cost: \\$5\"", "cost: $5"),
             ("cost: $$5", "cost: $5"),
+            ("cost: $5 (a$)", "cost: $5 (a$)"),
             ("'multi\nline'", "multi\nline"),
             ("\"x\" # tail", "x"),
         ] {
@@ -481,8 +530,9 @@ mod tests {
             "A B=1\n",
             "A$=1\n",
             "A=\"x\n",
-            "A=$5\n",
+            "A=${5}\n",
             "A=\"${\"\n",
+            "A=${B:c}\n",
         ] {
             assert!(EnvFile::parse(text).is_err(), "{text}");
         }
@@ -507,11 +557,15 @@ mod tests {
         #[test]
         fn any_value_survives(values in proptest::collection::vec("[^\\x00]{0,40}", 1..8)) {
             let mut file = EnvFile::default();
+            let mut kept = Vec::new();
             for (index, value) in values.iter().enumerate() {
-                file.set(&format!("K{index}"), value, &[]).expect("encodable");
+                match file.set(&format!("K{index}"), value, &[]) {
+                    Ok(()) => kept.push((index, value)),
+                    Err(_) => prop_assert!(value.ends_with('\\')),
+                }
             }
             let read = EnvFile::parse(&file.to_string()).expect("our own output");
-            for (index, value) in values.iter().enumerate() {
+            for (index, value) in kept {
                 let got = read.get(&format!("K{index}")).expect("there");
                 prop_assert_eq!(&got.text, value);
                 prop_assert!(!got.interpolates);

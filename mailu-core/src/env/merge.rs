@@ -102,8 +102,8 @@ pub struct Merged {
     pub file: EnvFile,
     /// Changes that we make, as `NAME: old -> new`, secrets hidden.
     pub changes: Vec<String>,
-    /// Whether an edit is overwritten, because somebody asked for that.
-    pub discards: bool,
+    /// Variables whose edit is overwritten, because somebody asked for that.
+    pub replaced: Vec<String>,
     /// Edits that stay.
     pub overrides: Vec<Override>,
     /// Disagreements that somebody must settle.
@@ -127,7 +127,7 @@ pub fn merge(
     let mut merged = Merged {
         file: current.clone(),
         changes: Vec::new(),
-        discards: false,
+        replaced: Vec::new(),
         overrides: Vec::new(),
         conflicts: Vec::new(),
     };
@@ -164,7 +164,9 @@ pub fn merge(
         let ours_unchanged = bases.iter().any(|base| base.matches(name, ours));
         if untouched && known || reset.contains(name) {
             apply(&mut merged, name, ours, &order)?;
-            merged.discards |= !untouched;
+            if !untouched {
+                merged.replaced.push(name.to_owned());
+            }
             merged.changes.push(describe(name, theirs, ours));
             continue;
         }

@@ -57,7 +57,7 @@ impl Variables {
             }
             file.comment(heading);
             for (name, value) in variables {
-                file.set(name, value, &[])?;
+                file.append(name, value)?;
             }
         }
         Ok(file)
@@ -297,6 +297,14 @@ pub fn compose_variables(config: &Config) -> Variables {
     v.put("DOCKER_ORG", config.images.registry.as_str());
     v.put("DOCKER_PREFIX", config.images.prefix.as_str());
     v
+}
+
+/// What Mailu would make of `variables`: a finding for each value that crashes a service or means something else than it says.
+pub fn check(
+    variables: &Variables,
+    version: crate::config::units::Version,
+) -> Vec<crate::finding::Finding> {
+    judge(variables.iter(), version, str::to_owned)
 }
 
 /// The table's opinion of a whole environment, however it came about.

@@ -763,6 +763,12 @@ pub(crate) fn check(name: &str, value: &str, at: &str, version: Version) -> Opti
         );
     }
 
+    if value.ends_with('\\') {
+        return Some(
+            wrong("must not end in a backslash: an environment file cannot carry that to both versions of Compose".to_owned())
+                .hint("write it without the backslash"),
+        );
+    }
     let Some(variable) = find(name) else {
         return unknown(name, at);
     };

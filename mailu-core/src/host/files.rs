@@ -142,7 +142,7 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Removes what an interrupted run left at `path`.
-fn clear(files: &mut dyn Files, path: &Path) -> Result<(), Error> {
+pub(super) fn clear(files: &mut dyn Files, path: &Path) -> Result<(), Error> {
     match files.remove(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

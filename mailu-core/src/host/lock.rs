@@ -1,10 +1,11 @@
 //! One run at a time: for all deployments below a root while networks are handed out, and for the deployment itself.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::files::{self, Disk};
+use super::files;
 use crate::error::{Error, ErrorKind};
 use crate::paths::Layout;
 
@@ -20,11 +21,15 @@ pub(super) struct Locks {
 /// Takes both locks.
 pub(super) fn take(layout: &Layout) -> Result<Locks, Error> {
     let fleet = layout.root().join("mailu");
-    if !fleet.is_dir() {
-        files::make_directory(&mut Disk, &fleet, 0o755, None)?;
-    }
+    // Several first runs may get here at once.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(&fleet)
+        .map_err(|error| files::failed("make the directory", &fleet, error))?;
     let mut held = vec![wait_for(&fleet.join(".lock"))?];
-    if layout.file(".mailu").is_dir() {
+    // The first run of a deployment makes this file; until then nobody else can be at work in it.
+    if layout.lock().exists() {
         held.push(wait_for(&layout.lock())?);
     }
     Ok(Locks { _held: held })

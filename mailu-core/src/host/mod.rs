@@ -6,6 +6,7 @@
 )]
 
 mod certificate;
+mod engine;
 mod entropy;
 #[cfg_attr(
     not(feature = "testing"),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::files;
+use super::{engine, files};
 use crate::config::Config;
 use crate::error::Error;
 use crate::finding::Finding;
@@ -19,7 +19,7 @@ use crate::paths::{DIRECTORIES, Layout};
 use crate::plan::{Entry, Observed, TEMPORARY_SUFFIX};
 
 /// Files whose content matters for planning.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "mailu.toml",
     "mailu.env",
     ".env",
@@ -27,6 +27,7 @@ const FILES: [&str; 9] = [
     ".installed_ok",
     ".mailu/rendered.json",
     ".mailu/journal.json",
+    ".mailu/lock",
     "data/certs/cert.pem",
     "data/certs/key.pem",
 ];
@@ -78,6 +79,14 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
     }
     let (neighbours, findings) = neighbours(layout)?;
     observed.neighbours = neighbours;
+    for network in engine::networks().unwrap_or_default() {
+        for subnet in &network.subnets {
+            match subnet {
+                IpNet::V4(net) => observed.engine_networks.push((network.name.clone(), *net)),
+                IpNet::V6(_) => observed.routes.push(*subnet),
+            }
+        }
+    }
     Ok((observed, findings))
 }
 

@@ -45,9 +45,8 @@ fn one(step: &Step, plan: &Plan, files: &mut dyn Files, privileged: bool) -> Res
             .set_mode(path, mode)
             .map_err(|error| files::failed("set the permissions of", path, error)),
         Action::RemoveFile => {
-            files
-                .remove(path)
-                .map_err(|error| files::failed("remove", path, error))?;
+            // A leftover may have been put to use by an earlier step.
+            files::clear(files, path)?;
             files::sync_parent(files, path)
         }
         Action::Commit => {

@@ -12,7 +12,7 @@ use super::observe;
 use super::perform::{Progress, perform};
 use crate::config::Config;
 use crate::config::edit::Document;
-use crate::dkim::{self, DkimKey};
+use crate::dkim;
 use crate::dns::{self, PublicKeys, Report};
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
@@ -372,7 +372,7 @@ impl Mailu {
                 .join(dkim::file_name(domain, &config.dns.selector));
             match fs::read_to_string(&path) {
                 Ok(pem) => {
-                    keys.insert(domain.clone(), DkimKey::from_pem(&pem)?.txt()?);
+                    keys.insert(domain.clone(), dkim::public_text(&pem, &path.display())?);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(files::failed("read", &path, error)),

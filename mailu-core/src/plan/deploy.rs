@@ -65,6 +65,7 @@ pub fn deploy(
         findings: resolved.findings,
     };
 
+    planner.lock();
     planner.toml(&resolved.toml);
     let secrets = planner.secrets(fresh)?;
     let keys = planner.keys(fresh)?;
@@ -190,6 +191,15 @@ impl<'a> Planner<'a> {
 
     pub(super) fn entry(&self, relative: &str) -> Option<&'a Entry> {
         self.observed.entries.get(relative)
+    }
+
+    /// The file that later runs lock.
+    fn lock(&mut self) {
+        if self.entry(".mailu/lock").is_none() {
+            let step = self.step(Action::CreateFile, ".mailu/lock");
+            step.mode = Some(0o600);
+            step.content = Some(Content(Vec::new()));
+        }
     }
 
     fn toml(&mut self, text: &str) {

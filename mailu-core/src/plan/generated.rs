@@ -55,7 +55,11 @@ impl Planner<'_> {
         let reset: BTreeSet<String> = if self.request.force {
             wanted.names().into_iter().map(str::to_owned).collect()
         } else {
-            self.request.reset.clone()
+            self.request
+                .reset
+                .union(&self.request.adopt)
+                .cloned()
+                .collect()
         };
         let merged = env::merge(&bases, &current, wanted, &reset).map_err(|error| {
             Error::new(
@@ -119,7 +123,12 @@ impl Planner<'_> {
         }
         let new = merged.file.to_string();
         if new != text {
-            if merged.discards {
+            // What was adopted is kept in mailu.toml, perhaps spelled in our way.
+            if merged
+                .replaced
+                .iter()
+                .any(|name| !self.request.adopt.contains(name))
+            {
                 self.keep_copy(relative);
             }
             let step = self.step(Action::UpdateFile, relative);

@@ -107,10 +107,13 @@ impl Planner<'_> {
         let fail = |message: String, hint: &str| {
             Err(Error::new(ErrorKind::InvalidInput, "secret.refused", message).hint(hint))
         };
-        if given.expose().chars().any(char::is_control) || given.expose().is_empty() {
+        if given.expose().chars().any(char::is_control)
+            || given.expose().is_empty()
+            || given.expose().ends_with('\\')
+        {
             return fail(
                 format!(
-                    "take the given {subject}: it is empty or has line breaks or control characters"
+                    "take the given {subject}: it is empty, has line breaks or control characters, or ends in a backslash"
                 ),
                 "give it as one line",
             );

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::dkim::DkimKey;
@@ -121,6 +121,8 @@ pub struct Observed {
     pub neighbours: Vec<Neighbour>,
     /// Networks that the host reaches otherwise than by its default route.
     pub routes: Vec<IpNet>,
+    /// Networks of the container engine, by name.
+    pub engine_networks: Vec<(String, Ipv4Net)>,
     /// The host's own public address, if it has one on an interface.
     pub public_ipv4: Option<Ipv4Addr>,
     /// Memory in bytes.

@@ -107,7 +107,14 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
         );
     }
 
-    let reserved = fleet::reserved(&observed.neighbours);
+    let mut reserved = fleet::reserved(&observed.neighbours);
+    for (name, net) in &observed.engine_networks {
+        if *name == config.traefik.network.as_str() {
+            reserved.proxies.push((name.clone(), *net));
+        } else {
+            reserved.networks.push((*net).into());
+        }
+    }
     let mut drawn = Vec::new();
     match network::draw(&mut config, &reserved, &observed.routes) {
         Ok(networks) => drawn.extend(networks),
