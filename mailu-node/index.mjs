@@ -1,0 +1,3 @@
+import mailu from './index.js';
+
+export const { MailuError, checkConfig, configSchema, dnsRecords, errorKinds, render, version } = mailu;
