@@ -1,0 +1,382 @@
+//! Bad input: each case names key, value, rule and fix, and nothing is written.
+
+use crate::support::{Root, SMALL};
+
+/// Lines added to the small configuration, the key that is named, the value that is shown (empty: none), a word of the rule.
+#[rustfmt::skip]
+const CASES: &[(&str, &str, &str, &str)] = &[
+    // Names.
+    ("mail_host = \"\"", "mail_host", "", "must not be empty"),
+    ("mail_host = \"mail\"", "mail_host", "mail", "fully qualified"),
+    ("mail_host = \"192.0.2.1\"", "mail_host", "192.0.2.1", "not an IP address"),
+    ("mail_host = \"*.example.com\"", "mail_host", "*.example.com", "not a wildcard"),
+    ("mail_host = \"https://mail.example.com\"", "mail_host", "https://mail.example.com", "not a URL"),
+    ("mail_host = \"mail example.com\"", "mail_host", "mail example.com", "spaces"),
+    ("mail_host = \"mail_1.example.com\"", "mail_host", "mail_1.example.com", "RFC 1123"),
+    ("mail_host = \"-mail.example.com\"", "mail_host", "-mail.example.com", "inner hyphens"),
+    ("mail_host = \"mail..example.com\"", "mail_host", "mail..example.com", "host name"),
+    ("mail_host = \"mail.example.123\"", "mail_host", "mail.example.123", "all-numeric"),
+    ("mail_host = \"💌.example.com\"", "mail_host", "💌.example.com", "IDNA 2008"),
+    ("mail_host = 5", "mail_host", "5", "text in quotes"),
+    ("mail_host = [\"mail.example.com\"]", "mail_host", "[…]", "found a list"),
+    ("email_domain = \"info@example.com\"", "email_domain", "info@example.com", "not a mail address"),
+    ("email_domain = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com\"", "email_domain", "aaaa", "80 octets"),
+    ("admin_email = \"admin\"", "admin_email", "admin", "with an `@`"),
+    ("admin_email = \"ad min@example.com\"", "admin_email", "ad min@example.com", "local part"),
+    ("admin_email = \"boss@agency.net\"", "admin_email", "boss@agency.net", "in an email domain of this deployment"),
+    ("client = \"Tenant 1\"", "client", "Tenant 1", "lower-case"),
+    ("client = \"../x\"", "client", "../x", "folder and container names"),
+    ("project = \"_x\"", "project", "_x", "Compose's rule"),
+    ("hostnames = [\"mail.example.com\"]", "hostnames[0]", "mail.example.com", "must not repeat"),
+    ("hostnames = \"webmail.example.com\"", "hostnames", "webmail.example.com", "a list"),
+    ("email_domains = [\"example.org\", \"example.org\"]", "email_domains[1]", "example.org", "must not repeat"),
+    ("postmaster = \"post master\"", "postmaster", "post master", "local part"),
+    ("version = \"latest\"", "version", "latest", "a tag that moves"),
+    ("version = \"2024.06\"", "version", "2024.06", "pinned"),
+    ("version = \"2.0.45\"", "version", "2.0.45", "no longer maintained"),
+    ("version = \"2024.06.1\"", "version", "2024.06.1", "at least `2024.06.33`"),
+    ("timezone = \"Berlin time\"", "timezone", "Berlin time", "tz database"),
+    // TLS and Traefik.
+    ("tls.mode = \"selfsigned\"", "tls.mode", "selfsigned", "must be one of"),
+    ("tls.certificate = \"/etc/ssl/mail.pem\"", "tls.certificate", "", "only read in mode `cert`"),
+    ("[tls]\nmode = \"cert\"\nkey = \"/etc/ssl/mail.key\"", "tls.certificate", "", "of no use without the other"),
+    ("[tls]\nmode = \"cert\"\nkey = \"mail.key\"\ncertificate = \"/x\"", "tls.key", "mail.key", "absolute path"),
+    ("traefik.network = \"agency-network\"", "traefik.trusted", "", "every container in it can relay"),
+    ("traefik.network = \"a b\"", "traefik.network", "a b", "object names"),
+    ("traefik.trusted = [\"0.0.0.0/0\"]", "traefik.trusted[0]", "0.0.0.0/0", "pretend to be any client"),
+    ("traefik.trusted = [\"172.20.0.5/16\"]", "traefik.trusted[0]", "172.20.0.5/16", "172.20.0.0/16"),
+    ("traefik.resolver = \"le`s\"", "traefik.resolver", "le`s", "object names"),
+    ("[traefik.entrypoints]\nsmtp = \"imap\"", "traefik.entrypoints.imap", "imap", "must differ"),
+    ("[traefik]\nsubnet = \"10.203.255.0/24\"\naddress = \"10.203.254.9\"", "traefik.address", "10.203.254.9", "inside `traefik.subnet`"),
+    ("[traefik]\nsubnet = \"10.203.255.0/24\"\naddress = \"10.203.255.70\"", "traefik.address", "10.203.255.70", "outside what front trusts"),
+    // Ports.
+    ("ports.mail = [25, 26]", "ports.mail[1]", "26", "mail port"),
+    ("ports.mail = [25, 443]", "ports.mail[1]", "443", "mail port"),
+    ("ports.mail = [25, 25]", "ports.mail[1]", "25", "must not repeat"),
+    ("ports.mail = [25, 99999]", "ports.mail[1]", "99999", "between 0 and 65535"),
+    ("ports.mail = 25", "ports.mail", "25", "a list"),
+    ("[tls]\nmode = \"letsencrypt\"\n[ports]\nvia = \"traefik\"", "ports.via", "traefik", "cannot be `traefik`"),
+    ("ports.address = \"203.0.113.10\"", "ports.address", "203.0.113.10", "no effect"),
+    ("ports.address = \"203.0.113.300\"", "ports.address", "203.0.113.300", "IPv4 address"),
+    ("[tls]\nmode = \"letsencrypt\"\n[ports]\naddress6 = \"2001:db8::1\"", "ports.address6", "2001:db8::1", "every one of them looks local"),
+    // Services.
+    ("services.webmail = \"horde\"", "services.webmail", "horde", "must be one of"),
+    ("services.antispam = false", "services.antispam", "false", "defers all mail"),
+    ("services.antivirus = \"no\"", "services.antivirus", "no", "true or false"),
+    ("[services]\nsearch = false\nsearch_attachments = true", "services.search_attachments", "true", "full-text index"),
+    ("mail.search_languages = []", "mail.search_languages", "[]", "at least one language"),
+    ("mail.search_languages = [\"english\"]", "mail.search_languages[0]", "english", "language code"),
+    ("version = \"2024.06.51\"\nservices.api = true", "services.api", "true", "CVE-2026-49217"),
+    ("mail.compression = \"lzma\"", "mail.compression", "lzma", "must be one of"),
+    ("mail.compression_level = 3", "mail.compression_level", "3", "no effect"),
+    ("mail.recipient_delimiter = \"#\"", "mail.recipient_delimiter", "#", "Dovecot's"),
+    ("mail.spam_threshold = 101", "mail.spam_threshold", "101", "between 0 and 100"),
+    ("mail.fetchmail_delay = 5", "mail.fetchmail_delay", "5", "at least 60"),
+    // Web.
+    ("web.admin_path = \"admin\"", "web.admin_path", "admin", "start with a slash"),
+    ("web.webmail_path = \"/webmail/\"", "web.webmail_path", "/webmail/", "not end in a slash"),
+    ("web.webmail_path = \"/a; return 200\"", "web.webmail_path", "/a; return 200", "nginx"),
+    ("web.admin_path = \"/\"", "web.admin_path", "/", "every request"),
+    ("web.admin_path = \"/sso\"", "web.admin_path", "/sso", "front uses itself"),
+    ("web.webmail_path = \"/admin/mail\"", "web.webmail_path", "/admin/mail", "must not lie below"),
+    ("[services]\nwebmail = \"none\"\n[web]\nroot_redirect = \"/webmail\"", "web.root_redirect", "/webmail", "switched off"),
+    ("web.website = \"example.com\"", "web.website", "example.com", "URL"),
+    ("web.site_name = \"a\\nb\"", "web.site_name", "a\\nb", "one line"),
+    // Limits.
+    ("limits.quota = \"much\"", "limits.quota", "much", "must be a size"),
+    ("limits.quota = -1", "limits.quota", "-1", "negative"),
+    ("limits.quota = \"10MB\"", "limits.quota", "10000000", "cannot hold one message"),
+    ("limits.message_size = \"1kB\"", "limits.message_size", "1000", "between 1 MB and 2 GB"),
+    ("limits.messages = \"\"", "limits.messages", "", "answers 500"),
+    ("limits.auth_per_ip = \"5 per fortnight\"", "limits.auth_per_ip", "5 per fortnight", "answers 500"),
+    ("limits.auth_per_user = \"0/day\"", "limits.auth_per_user", "0/day", "above 0"),
+    // Relay.
+    ("relay.host = \"[smtp.example.net]:465\"", "relay.host", "[smtp.example.net]:465", "use 587"),
+    ("relay.host = \"smtp\"", "relay.host", "smtp", "[host]:port"),
+    ("relay.user = \"agency\"", "relay.user", "agency", "without `relay.host`"),
+    ("relay.networks = [\"0.0.0.0/0\"]", "relay.networks[0]", "0.0.0.0/0", "open relay"),
+    ("relay.password = \"hunter2hunter2\"", "relay.password", "", "secrets are not kept"),
+    ("admin_password = \"hunter2hunter2\"", "admin_password", "", "secrets are not kept"),
+    ("relay.pasword = \"hunter2hunter2\"", "relay.pasword", "", "secrets are not kept"),
+    // DNS.
+    ("dns.ipv4 = \"127.0.0.1\"", "dns.ipv4", "127.0.0.1", "the internet reaches"),
+    ("dns.ipv6 = \"::1\"", "dns.ipv6", "::1", "the internet reaches"),
+    ("dns.ttl = 5", "dns.ttl", "5", "between 60 and 86400"),
+    ("dns.selector = \"a_b\"", "dns.selector", "a_b", "RFC 6376"),
+    ("dns.spf = [\"-all\"]", "dns.spf[0]", "-all", "RFC 7208"),
+    ("dns.spf = [\"mx\"]", "dns.spf", "mx", "by itself already"),
+    ("dns.spf = [\"include:a.example\", \"include:b.example\", \"include:c.example\", \"include:d.example\", \"include:e.example\", \"include:f.example\", \"include:g.example\", \"include:h.example\", \"include:i.example\", \"include:j.example\"]", "dns.spf", "11", "more than ten times"),
+    ("dmarc.policy = \"strict\"", "dmarc.policy", "strict", "must be one of"),
+    // Networks.
+    ("network.subnet = \"10.203.0.5/24\"", "network.subnet", "10.203.0.5/24", "10.203.0.0/24"),
+    ("network.subnet = \"192.0.2.0/24\"", "network.subnet", "192.0.2.0/24", "RFC 1918"),
+    ("network.subnet = \"10.0.0.0/30\"", "network.subnet", "10.0.0.0/30", "between /12 and /28"),
+    ("network.subnet = \"fd00::/64\"", "network.subnet", "fd00::/64", "IPv4 network"),
+    ("[network]\nsubnet = \"10.9.0.0/24\"\nwebmail = \"10.9.0.64/28\"", "network.webmail", "10.9.0.64/28", "must not overlap `network.subnet`"),
+    ("[network]\nsubnet = \"10.203.255.0/24\"\n[traefik]\nsubnet = \"10.203.255.0/24\"", "network.subnet", "10.203.255.0/24", "may relay"),
+    ("network.pool = []", "network.pool", "[]", "at least one network"),
+    ("network.pool = [\"10.0.0.0/28\"]", "network.pool[0]", "10.0.0.0/28", "between /8 and /24"),
+    ("network.subnet6 = \"fd00::/64\"", "network.subnet6", "fd00::/64", "no effect while"),
+    // Images.
+    ("images.redis = \"redis:alpine\"", "images.redis", "redis:alpine", "must be pinned"),
+    ("images.tika = \"apache/tika:latest-full\"", "images.tika", "apache/tika:latest-full", "must be pinned"),
+    ("images.clamav = \"Clam AV\"", "images.clamav", "Clam AV", "image reference"),
+    ("images.registry = \"https://ghcr.io/mailu\"", "images.registry", "https://ghcr.io/mailu", "without a scheme"),
+    ("images.prefix = \"${X}\"", "images.prefix", "${X}", "start of an image name"),
+    ("logs.driver = \"syslog\"", "logs.driver", "syslog", "must be one of"),
+    // Extra variables.
+    ("env.LOG_LEVEL = \"INFO\"", "env.LOG_LEVEL", "INFO", "set by `logs.level`"),
+    ("env.SECRET_KEY = \"hunter2hunter2\"", "env.SECRET_KEY", "", "is a secret"),
+    ("env.SESSION_TIMEOUT = \"1h\"", "env.SESSION_TIMEOUT", "1h", "does not start"),
+    ("env.DEFER_ON_TLS_ERROR = \"False\"", "env.DEFER_ON_TLS_ERROR", "False", "empty to be off"),
+    ("env.INITIAL_ADMIN_PW = \"hunter2hunter2\"", "env.INITIAL_ADMIN_PW", "", "cannot be set here"),
+    ("env.RECAPTCHA_PUBLIC_KEY = \"x\"", "env.RECAPTCHA_PUBLIC_KEY", "", "RECAPTCHA_PUBLIC_KEY_FILE"),
+    ("env.\"A B\" = \"x\"", "env.A B", "", "variable name"),
+    ("env.AUTH_REQUIRE_TOKENS = \"1\"", "env.AUTH_REQUIRE_TOKENS", "1", "count as true"),
+    ("version = \"2024.06.54\"\nenv.PROXY_AUTH_WHITELIST = \"10.0.0.1\"", "env.PROXY_AUTH_WHITELIST", "10.0.0.1", "GHSA-rfhj-4wcq-74xg"),
+    // Unknown keys.
+    ("mailhost = \"x\"", "mailhost", "x", "nearest is `mail_host`"),
+    ("webmail = \"roundcube\"", "webmail", "roundcube", "services.webmail"),
+    ("limits.qouta = \"1GB\"", "limits.qouta", "1GB", "nearest is `limits.quota`"),
+    ("tls.quota = \"1GB\"", "tls.quota", "1GB", "set by `limits.quota`"),
+    ("tls_flavor = \"cert\"", "tls_flavor", "cert", "`tls.mode`"),
+    ("services = true", "services", "true", "must be a section"),
+];
+
+/// The small configuration with one key replaced or added.
+fn with(lines: &str) -> String {
+    let key = lines.split([' ', '=', '.', '[']).next().unwrap_or_default();
+    let kept: Vec<&str> = SMALL
+        .lines()
+        .filter(|line| key.is_empty() || !line.starts_with(&format!("{key} ")))
+        .collect();
+    format!("{}\n{lines}\n", kept.join("\n"))
+}
+
+#[test]
+fn each_case_names_key_value_rule_and_fix_and_writes_nothing() {
+    assert!(CASES.len() >= 60, "{} cases", CASES.len());
+    for (lines, key, value, rule) in CASES {
+        let root = Root::new();
+        let file = root.beside("mailu.toml", &with(lines));
+        let file = file.to_str().unwrap();
+        // `--domain`, which names the directory, would mend a wrong mail host; so that is judged without it.
+        let run = if *key == "mail_host" {
+            root.run(&["config", "check", file])
+        } else {
+            root.run(&[
+                "install",
+                "--no-start",
+                "--domain",
+                "mail.example.com",
+                "--config",
+                file,
+            ])
+        };
+        assert_eq!(run.code, 2, "{lines}: {}{}", run.out, run.err);
+        assert!(
+            run.err.contains(&format!("`{key}`")),
+            "{lines}: the key is not named in {}",
+            run.err
+        );
+        if !value.is_empty() {
+            let line = run
+                .err
+                .lines()
+                .find(|line| line.contains(&format!("`{key}`")) && line.contains(rule))
+                .unwrap_or_default();
+            assert!(
+                line.contains(value),
+                "{lines}: the value {value} is not in {}",
+                run.err
+            );
+        }
+        assert!(
+            run.err.contains(rule),
+            "{lines}: the rule is not in {}",
+            run.err
+        );
+        assert!(run.err.contains("fix:"), "{lines}: no fix in {}", run.err);
+        assert!(
+            !run.err.contains("hunter2"),
+            "{lines}: a secret is in {}",
+            run.err
+        );
+        assert!(!root.path().exists(), "{lines}: something was written");
+    }
+}
+
+#[test]
+fn all_errors_come_at_once() {
+    let root = Root::new();
+    let file = root.beside(
+        "mailu.toml",
+        "mail_host = \"mail\"\nadmin_email = \"x\"\nfoo = 1\n[limits]\nquota = \"?\"\nmessages = \"?\"\n[ports]\nmail = [1, 2]\n[web]\nadmin_path = \"/\"\n[network]\npool = []\n",
+    );
+    let run = root
+        .run(&["--json", "config", "check", file.to_str().unwrap()])
+        .expect_code(2);
+    let json = run.json();
+    assert_eq!(json["error"]["kind"], "invalid_input");
+    let subjects: Vec<&str> = json["error"]["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["subject"].as_str().unwrap())
+        .collect();
+    for subject in [
+        "mail_host",
+        "email_domain",
+        "admin_email",
+        "foo",
+        "limits.quota",
+        "limits.messages",
+        "ports.mail[0]",
+        "ports.mail[1]",
+        "web.admin_path",
+        "network.pool",
+    ] {
+        assert!(
+            subjects.contains(&subject),
+            "{subject} is not among {subjects:?}"
+        );
+    }
+}
+
+/// A rule about a key that could not be read would complain about a value that nobody wrote.
+#[test]
+fn what_follows_from_an_unreadable_key_is_not_reported() {
+    let text = format!(
+        "{SMALL}[tls]\nmode = \"cret\"\ncertificate = \"/a\"\nkey = \"/b\"\n[ports]\naddress = \"203.0.113.10\"\n"
+    );
+    let invalid = mailu_core::Config::from_toml(&text).unwrap_err();
+    let subjects: Vec<_> = invalid
+        .findings()
+        .iter()
+        .map(|f| f.subject.as_str())
+        .collect();
+    assert_eq!(subjects, ["tls.mode"]);
+}
+
+#[test]
+fn wrong_usage_is_refused_by_the_command_line() {
+    let root = Root::new();
+    for (args, word) in [
+        (&["install", "--domain", "mail"][..], "fully qualified"),
+        (
+            &[
+                "install",
+                "--domain",
+                "mail.example.com",
+                "--client-id",
+                "A B",
+            ],
+            "lower-case",
+        ),
+        (&["install", "--set", "x"], "KEY=VALUE"),
+        (
+            &["install", "--domain", "mail.example.com"],
+            "--email-domain, --admin-email",
+        ),
+        (&["install"], "--domain, --email-domain, --admin-email"),
+        (
+            &["install", "--config", "/nowhere/mailu.toml"],
+            "/nowhere/mailu.toml",
+        ),
+        (
+            &[
+                "install",
+                "--no-start",
+                "--domain",
+                "mail.example.com",
+                "--email-domain",
+                "example.com",
+                "--admin-email",
+                "admin@example.com",
+                "--admin-password-file",
+                "/nowhere",
+            ],
+            "/nowhere",
+        ),
+        (
+            &[
+                "install",
+                "--no-start",
+                "--domain",
+                "mail.example.com",
+                "--email-domain",
+                "example.com",
+                "--admin-email",
+                "admin@example.com",
+                "--admin-password",
+                "short",
+            ],
+            "8 characters",
+        ),
+        (&["apply"], "there is none"),
+        (&["show", "--domain", "mail.example.com"], "there is none"),
+        (&["frobnicate"], "unrecognized subcommand"),
+        (&["dns", "--format", "xml"], "possible values"),
+        (&["config", "check", "/nowhere"], "/nowhere"),
+        (&["render", "/nowhere"], "/nowhere"),
+    ] {
+        let run = root.run(args);
+        assert_eq!(run.code, 2, "{args:?}: {}{}", run.out, run.err);
+        assert!(
+            run.err.contains(word),
+            "{args:?}: {word} is not in {}",
+            run.err
+        );
+        assert!(!root.path().exists(), "{args:?}: something was written");
+    }
+}
+
+#[test]
+fn bad_changes_leave_the_file_as_it_was() {
+    let root = Root::new();
+    root.install();
+    let before = root.snapshot();
+    for args in [
+        &["config", "set", "limits.quota", "much"][..],
+        &["config", "set", "services.antispam=false"],
+        &["config", "set", "nonsense=1"],
+        &["config", "set", "mail_host", "other.example.com"],
+        &["config", "set", "client", "tenant1"],
+        &["config", "set", "limits.quota"],
+        &["config", "unset", "mail_host"],
+        &["config", "unset", "nonsense"],
+        &["apply", "--adopt", "NONSENSE"],
+        &["apply", "--adopt", "TLS_FLAVOR"],
+        &[
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.example.com",
+            "--set",
+            "limits.quota=x",
+        ],
+        &[
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.example.com",
+            "--set",
+            "network.pool=[\"10.0.0.0/30\"]",
+        ],
+    ] {
+        let run = root.run(args);
+        assert_eq!(run.code, 2, "{args:?}: {}{}", run.out, run.err);
+        assert!(
+            run.err.contains("fix:") || run.err.contains("hint:"),
+            "{args:?}: {}",
+            run.err
+        );
+        root.snapshot().assert_same(&before, &format!("{args:?}"));
+    }
+    let run = root.run(&["apply", "--reset", "SITE_NAME"]).expect_code(0);
+    assert!(
+        run.err.contains("did you mean `--reset SITENAME`"),
+        "{}",
+        run.err
+    );
+}

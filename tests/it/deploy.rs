@@ -1,0 +1,999 @@
+//! Plan and perform: the same again changes nothing, edits survive, disagreements are settled by people.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Root, files_below};
+
+fn mode(path: &std::path::Path) -> u32 {
+    std::fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn a_deployment_is_complete_and_has_its_modes() {
+    let root = Root::new();
+    let run = root.install();
+    for (file, bits) in [
+        ("", 0o750),
+        ("mailu.toml", 0o640),
+        (".env", 0o644),
+        ("mailu.env", 0o600),
+        ("docker-compose.yml", 0o644),
+        (".installed_ok", 0o644),
+        (".mailu", 0o700),
+        (".mailu/rendered.json", 0o600),
+        ("dns/example.com.zone", 0o644),
+        ("dns/example.com.records", 0o644),
+        ("dns/records.json", 0o644),
+        ("data/dkim/example.com.dkim.key", 0o600),
+        ("data/certs/cert.pem", 0o644),
+        ("data/certs/key.pem", 0o600),
+        ("data/certs", 0o700),
+        ("data/mail", 0o700),
+        ("overrides/nginx", 0o755),
+        ("overrides/roundcube", 0o755),
+    ] {
+        assert_eq!(mode(&root.file(file)), bits, "{file}");
+    }
+    for name in [
+        "mail",
+        "redis",
+        "filter",
+        "dkim",
+        "certs",
+        "admin",
+        "mailqueue",
+        "webmail",
+        "dav",
+        "fetchmail",
+        "clamav",
+    ] {
+        assert!(root.file("data").join(name).is_dir(), "data/{name}");
+    }
+    let secrets = root.layout().secrets();
+    assert_eq!(secrets, root.path().join("secrets/mailu/mail.example.com"));
+    assert_eq!(mode(&secrets), 0o700);
+    let names: Vec<_> = files_below(&secrets);
+    assert_eq!(names.len(), 3);
+    for file in names {
+        assert_eq!(mode(&file), 0o600);
+    }
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        let mail = std::fs::metadata(root.file("data/mail")).unwrap();
+        assert_eq!(
+            (mail.uid(), mail.gid()),
+            (8, 12),
+            "mail belongs to Alpine's mail user"
+        );
+    }
+    let mark = root.read(".installed_ok");
+    assert!(
+        mark.contains("DOMAIN=mail.example.com\n")
+            && mark.contains("ADMIN_EMAIL=admin@example.com\n")
+            && mark.contains("INSTALL_DATE=20")
+    );
+    // What a person needs next.
+    for text in [
+        "https://mail.example.com/admin/",
+        "https://mail.example.com/webmail/",
+        "secrets/mailu/mail.example.com/admin_password",
+        "v=DKIM1; k=rsa; p=",
+        "v=DMARC1; p=reject;",
+    ] {
+        assert!(run.out.contains(text), "{text} is not in\n{}", run.out);
+    }
+}
+
+#[test]
+fn no_world_readable_file_holds_a_secret() {
+    let root = Root::new();
+    root.install();
+    let private: Vec<String> = files_below(&root.layout().secrets())
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap().trim().to_owned())
+        .collect();
+    let key = root.read("data/dkim/example.com.dkim.key");
+    for path in files_below(&root.path()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let exposed = mode(&path) & 0o077 != 0;
+        for secret in private
+            .iter()
+            .map(String::as_str)
+            .chain(key.lines().filter(|l| !l.starts_with('-')))
+        {
+            assert!(
+                !(exposed && text.contains(secret)),
+                "{} holds a secret",
+                path.display()
+            );
+        }
+    }
+    // The record of what was written knows secrets only by hash.
+    let record = root.read(".mailu/rendered.json");
+    assert!(private.iter().all(|secret| !record.contains(secret)));
+}
+
+#[test]
+fn a_second_run_writes_nothing_at_all() {
+    let root = Root::new();
+    root.install();
+    let times = || -> Vec<_> {
+        let mut all: Vec<_> = files_below(&root.path());
+        all.extend(
+            all.clone()
+                .iter()
+                .filter_map(|p| p.parent().map(std::path::Path::to_path_buf)),
+        );
+        all.into_iter()
+            .map(|path| {
+                let m = std::fs::metadata(&path).unwrap();
+                (
+                    path,
+                    m.mtime(),
+                    m.mtime_nsec(),
+                    m.ctime(),
+                    m.ctime_nsec(),
+                    m.ino(),
+                )
+            })
+            .collect()
+    };
+    let (before, content) = (times(), root.snapshot());
+    std::thread::sleep(Duration::from_millis(20));
+    let again = root.install();
+    assert!(again.out.contains("nothing to do"), "{}", again.out);
+    for verb in [
+        &["apply"][..],
+        &["plan"],
+        &["install", "--no-start", "--domain", "mail.example.com"],
+        &["apply", "--force"],
+    ] {
+        let run = root.run(verb).expect_code(0);
+        assert!(run.out.contains("nothing to do"), "{verb:?}: {}", run.out);
+    }
+    for verb in [
+        &["list"][..],
+        &["show"],
+        &["dns"],
+        &["config", "get"],
+        &["config", "check"],
+    ] {
+        root.run(verb).expect_code(0);
+    }
+    root.snapshot().assert_same(&content, "a second run");
+    assert_eq!(times(), before);
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_draws_nothing() {
+    let root = Root::new();
+    let run = root
+        .run(&[
+            "install",
+            "--dry-run",
+            "--domain",
+            "mail.example.com",
+            "--email-domain",
+            "example.com",
+            "--admin-email",
+            "admin@example.com",
+        ])
+        .expect_code(0);
+    assert!(
+        run.out.contains("would do")
+            && run.out.contains("make DKIM key")
+            && run.out.contains("store secret")
+    );
+    assert!(!root.path().exists());
+    let run = root.run(&[
+        "--json",
+        "install",
+        "--dry-run",
+        "--domain",
+        "mail.example.com",
+        "--email-domain",
+        "example.com",
+        "--admin-email",
+        "admin@example.com",
+    ]);
+    let json = run.json();
+    assert_eq!(json["performed"], false);
+    assert!(json["plan"]["steps"].as_array().unwrap().len() > 30);
+    assert!(!run.out.contains("PRIVATE") && !run.out.contains("\"content\""));
+}
+
+#[test]
+fn an_edited_variable_survives_and_is_reported() {
+    let root = Root::new();
+    root.install();
+    root.edit(
+        "mailu.env",
+        "MESSAGE_SIZE_LIMIT=50000000",
+        "# mine\nMESSAGE_SIZE_LIMIT=70000000   # more",
+    );
+    root.write(
+        "mailu.env",
+        &format!("{}CREDENTIAL_ROUNDS=13\n", root.read("mailu.env")),
+    );
+    let edited = root.read("mailu.env");
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(
+        run.err.contains("MESSAGE_SIZE_LIMIT")
+            && run.err.contains("70000000")
+            && run.err.contains("50000000"),
+        "{}",
+        run.err
+    );
+    assert!(root.read("mailu.env") == edited);
+
+    // Another key changes: the edit, its comment and the added line stay as they are.
+    root.run(&["config", "set", "limits.messages", "500/day"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert_eq!(
+        root.read("mailu.env"),
+        edited.replace("MESSAGE_RATELIMIT=200/day", "MESSAGE_RATELIMIT=500/day")
+    );
+}
+
+#[test]
+fn a_conflict_is_reported_and_nothing_changes_until_somebody_chooses() {
+    let root = Root::new();
+    root.install();
+    root.edit(
+        "mailu.env",
+        "MESSAGE_SIZE_LIMIT=50000000",
+        "MESSAGE_SIZE_LIMIT=70000000",
+    );
+    root.run(&[
+        "config",
+        "set",
+        "limits.message_size=60MB",
+        "services.webdav=true",
+    ])
+    .expect_code(0);
+    let before = root.snapshot();
+    let run = root.run(&["apply"]).expect_code(1);
+    assert!(run.out.contains("nothing was changed"));
+    for text in [
+        "MESSAGE_SIZE_LIMIT",
+        "`70000000`",
+        "`60000000`",
+        "`50000000`",
+        "--reset MESSAGE_SIZE_LIMIT",
+        "--adopt MESSAGE_SIZE_LIMIT",
+        "limits.message_size",
+    ] {
+        assert!(run.err.contains(text), "{text} is not in {}", run.err);
+    }
+    let json = root.run(&["--json", "apply"]).expect_code(1).json();
+    assert_eq!(json["performed"], false);
+    assert_eq!(json["plan"]["conflicts"][0]["name"], "MESSAGE_SIZE_LIMIT");
+    assert_eq!(json["plan"]["steps"], Value::Array(vec![]));
+    root.snapshot().assert_same(&before, "nothing changes");
+
+    let other = Root::new();
+    other.install();
+    // Ours counts.
+    root.run(&["apply", "--reset", "MESSAGE_SIZE_LIMIT"])
+        .expect_code(0);
+    assert!(
+        root.read("mailu.env")
+            .contains("MESSAGE_SIZE_LIMIT=60000000\n")
+    );
+    assert!(
+        root.read(".mailu/replaced/mailu.env").contains("70000000"),
+        "a copy of the edited file is kept"
+    );
+    assert_eq!(mode(&root.file(".mailu/replaced/mailu.env")), 0o600);
+    // Theirs counts.
+    other.edit(
+        "mailu.env",
+        "MESSAGE_SIZE_LIMIT=50000000",
+        "MESSAGE_SIZE_LIMIT=70000000",
+    );
+    other
+        .run(&["config", "set", "limits.message_size", "60MB"])
+        .expect_code(0);
+    other
+        .run(&["apply", "--adopt", "MESSAGE_SIZE_LIMIT"])
+        .expect_code(0);
+    assert!(other.read("mailu.toml").contains("message_size = 70000000"));
+    assert!(
+        other
+            .read("mailu.env")
+            .contains("MESSAGE_SIZE_LIMIT=70000000\n")
+    );
+    assert!(
+        other
+            .run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+}
+
+#[test]
+fn variables_that_other_files_follow_from_cannot_be_edited_alone() {
+    for (from, to, name) in [
+        ("SUBNET=10.", "SUBNET=172.30.0.0/24 # 10.", "SUBNET"),
+        ("WEBMAIL=roundcube", "WEBMAIL=snappymail", "WEBMAIL"),
+        ("PORTS=25,80", "PORTS=110,25,80", "PORTS"),
+        (
+            "HOSTNAMES=mail.example.com",
+            "HOSTNAMES=mail.example.com,webmail.example.com",
+            "HOSTNAMES",
+        ),
+        ("ANTIVIRUS=clamav", "ANTIVIRUS=none", "ANTIVIRUS"),
+    ] {
+        let root = Root::new();
+        root.install();
+        root.edit("mailu.env", from, to);
+        let before = root.snapshot();
+        let run = root.run(&["apply"]).expect_code(1);
+        assert!(
+            run.err.contains(name) && run.err.contains("docker-compose.yml follows from it"),
+            "{}",
+            run.err
+        );
+        root.snapshot().assert_same(&before, "nothing changes");
+        // Adopted, the other files follow.
+        let compose = root.read("docker-compose.yml");
+        root.run(&["apply", "--adopt", name]).expect_code(0);
+        assert_ne!(root.read("docker-compose.yml"), compose, "{name}");
+        assert!(
+            root.run(&["apply"])
+                .expect_code(0)
+                .out
+                .contains("nothing to do")
+        );
+    }
+}
+
+/// Every variable that we write can be changed by hand, adopted, and then says what was written by hand.
+#[test]
+fn what_is_adopted_is_what_was_edited() {
+    for (name, value, key) in [
+        ("POSTMASTER", "post", "postmaster"),
+        ("TZ", "Europe/Berlin", "timezone"),
+        ("ADMIN", "false", "services.admin"),
+        ("API", "True", "services.api"),
+        ("WEBDAV", "radicale", "services.webdav"),
+        ("SCAN_MACROS", "no", "services.macro_scan"),
+        ("FETCHMAIL_ENABLED", "true", "services.fetchmail"),
+        ("FETCHMAIL_DELAY", "900", "mail.fetchmail_delay"),
+        ("FULL_TEXT_SEARCH", "en,de", "mail.search_languages"),
+        ("FULL_TEXT_SEARCH", "off", "services.search"),
+        (
+            "FULL_TEXT_SEARCH_ATTACHMENTS",
+            "true",
+            "services.search_attachments",
+        ),
+        ("DISABLE_STATISTICS", "false", "services.statistics"),
+        ("DEFAULT_QUOTA", "5000000000", "limits.quota"),
+        ("MESSAGE_RATELIMIT", "10 per hour", "limits.messages"),
+        ("RECIPIENT_DELIMITER", "+-", "mail.recipient_delimiter"),
+        ("DEFAULT_SPAM_THRESHOLD", "60", "mail.spam_threshold"),
+        ("DMARC_RUA", "dmarc", "dmarc.rua"),
+        ("COMPRESSION", "zstd", "mail.compression"),
+        (
+            "REJECT_UNLISTED_RECIPIENT",
+            "yes",
+            "mail.reject_unlisted_recipient",
+        ),
+        ("WELCOME", "true", "welcome.enabled"),
+        (
+            "WELCOME_SUBJECT",
+            "'It costs $5, \"friend\"'",
+            "welcome.subject",
+        ),
+        ("RELAYHOST", "[smtp.example.net]:587", "relay.host"),
+        ("RELAYNETS", "10.77.0.0/24,10.78.0.1/32", "relay.networks"),
+        ("SITENAME", "'Bob'", "web.site_name"),
+        ("WEBROOT_REDIRECT", "/admin", "web.root_redirect"),
+        ("LOG_LEVEL", "DEBUG", "logs.level"),
+        ("DOMAIN", "example.com", "email_domain"),
+    ] {
+        let root = Root::new();
+        root.install();
+        let line = root
+            .read("mailu.env")
+            .lines()
+            .find(|l| l.starts_with(&format!("{name}=")))
+            .unwrap()
+            .to_owned();
+        let wanted = format!("{name}={value}");
+        if line == wanted {
+            continue;
+        }
+        root.edit(
+            "mailu.env",
+            &format!("\n{line}\n"),
+            &format!("\n{wanted}\n"),
+        );
+        root.run(&["apply", "--adopt", name]).expect_code(0);
+        let toml = root.read("mailu.toml");
+        assert!(
+            toml.contains(key.rsplit('.').next().unwrap()),
+            "{name}: {key} is not in\n{toml}"
+        );
+        let again = root.run(&["apply"]).expect_code(0);
+        assert!(
+            again.out.contains("nothing to do"),
+            "{name}: {}{}",
+            again.out,
+            again.err
+        );
+        let env = mailu_core::env::EnvFile::parse(&root.read("mailu.env")).unwrap();
+        let meant = mailu_core::env::EnvFile::parse(&format!("{wanted}\n")).unwrap();
+        let (now, then) = (&env.get(name).unwrap().text, &meant.get(name).unwrap().text);
+        let bool_like = |t: &str| {
+            t.to_ascii_lowercase()
+                .replace("yes", "true")
+                .replace("no", "false")
+        };
+        assert!(
+            now == then || bool_like(now) == bool_like(then),
+            "{name}: {now} is not {then}"
+        );
+        assert!(
+            !again.err.contains("kept:"),
+            "{name} is still an edit: {}",
+            again.err
+        );
+    }
+}
+
+#[test]
+fn variables_without_a_key_and_secrets_can_be_adopted_too() {
+    let root = Root::new();
+    root.install();
+    root.write(
+        "mailu.env",
+        &format!(
+            "{}LOGO_URL=https://www.example.com/logo.png\n",
+            root.read("mailu.env")
+        ),
+    );
+    root.run(&["apply", "--adopt", "LOGO_URL"]).expect_code(0);
+    assert!(
+        root.read("mailu.toml")
+            .contains("LOGO_URL = \"https://www.example.com/logo.png\"")
+    );
+    // A SECRET_KEY brought along from another installation.
+    let old = std::fs::read_to_string(root.layout().secret("secret_key")).unwrap();
+    root.edit(
+        "mailu.env",
+        &format!("SECRET_KEY={}", old.trim()),
+        "SECRET_KEY=BROUGHTALONG12345",
+    );
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(
+        run.err.contains("SECRET_KEY") && !run.err.contains("BROUGHTALONG"),
+        "{}",
+        run.err
+    );
+    let run = root.run(&["apply", "--adopt", "SECRET_KEY"]).expect_code(0);
+    assert!(!run.out.contains("BROUGHTALONG") && !run.err.contains("BROUGHTALONG"));
+    assert_eq!(
+        std::fs::read_to_string(root.layout().secret("secret_key")).unwrap(),
+        "BROUGHTALONG12345\n"
+    );
+    assert!(
+        root.run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+}
+
+#[test]
+fn what_crashes_mailu_is_refused_in_the_edited_file_too() {
+    for (from, to) in [
+        ("LOG_LEVEL=INFO", "LOG_LEVEL=info"),
+        ("MESSAGE_RATELIMIT=200/day", "MESSAGE_RATELIMIT="),
+        ("AUTH_RATELIMIT_IP=5/hour", "AUTH_RATELIMIT_IP=often"),
+        ("COMPRESSION=\n", "COMPRESSION=none\n"),
+        ("WEB_ADMIN=/admin", "WEB_ADMIN=admin"),
+        (
+            "SITENAME=Mailu",
+            "SITENAME=Mailu\nINITIAL_ADMIN_PW=topsecretvalue",
+        ),
+        ("SITENAME=Mailu", "SITENAME='Mailu"),
+        ("SITENAME=Mailu", "SITE NAME=Mailu"),
+    ] {
+        let root = Root::new();
+        root.install();
+        root.edit("mailu.env", from, to);
+        let before = root.snapshot();
+        let run = root.run(&["apply"]).expect_code(2);
+        assert!(
+            run.err.contains("mailu.env") && run.err.contains("nothing was changed")
+                || run.err.contains("read "),
+            "{to}: {}",
+            run.err
+        );
+        assert!(
+            run.err.contains("fix:") || run.err.contains("hint:"),
+            "{to}: {}",
+            run.err
+        );
+        assert!(!run.err.contains("topsecretvalue"));
+        root.snapshot().assert_same(&before, "nothing changes");
+    }
+}
+
+#[test]
+fn a_hand_edited_compose_file_is_never_silently_replaced() {
+    let root = Root::new();
+    root.install();
+    let ours = root.read("docker-compose.yml");
+    root.write("docker-compose.yml", &format!("{ours}# mine\n"));
+    // Nothing new is wanted: it stays, and is mentioned.
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(run.err.contains("kept:") && run.err.contains("docker-compose.yml"));
+    // Something new is wanted: nothing happens without a decision.
+    root.run(&["config", "set", "services.webdav", "true"])
+        .expect_code(0);
+    let run = root.run(&["apply"]).expect_code(1);
+    assert!(
+        run.err.contains("conflict:")
+            && run.err.contains("--reset docker-compose.yml")
+            && run.err.contains("docker-compose.override.yml")
+    );
+    assert!(root.read("docker-compose.yml").ends_with("# mine\n"));
+    root.run(&["apply", "--reset", "docker-compose.yml"])
+        .expect_code(0);
+    assert!(root.read("docker-compose.yml").contains("radicale"));
+    assert!(
+        root.read(".mailu/replaced/docker-compose.yml")
+            .ends_with("# mine\n")
+    );
+}
+
+#[test]
+fn force_renders_anew_but_never_draws_anew() {
+    let root = Root::new();
+    root.install();
+    let material = |root: &Root| {
+        let mut all: Vec<String> = files_below(&root.layout().secrets())
+            .iter()
+            .map(|p| std::fs::read_to_string(p).unwrap())
+            .collect();
+        all.push(root.read("data/dkim/example.com.dkim.key"));
+        all.push(root.read("data/certs/key.pem"));
+        all.push(root.read("mailu.toml"));
+        all
+    };
+    let (before, compose, env) = (
+        material(&root),
+        root.read("docker-compose.yml"),
+        root.read("mailu.env"),
+    );
+    root.write("docker-compose.yml", "services: {}\n");
+    root.edit("mailu.env", "SITENAME=Mailu", "SITENAME=Other\nMY_OWN=1");
+    root.run(&[
+        "install",
+        "--no-start",
+        "--force",
+        "--domain",
+        "mail.example.com",
+    ])
+    .expect_code(0);
+    assert!(material(&root) == before, "a secret or key was drawn again");
+    assert_eq!(root.read("docker-compose.yml"), compose);
+    assert_eq!(
+        root.read("mailu.env"),
+        env.replace("SITENAME=Mailu", "SITENAME=Mailu\nMY_OWN=1"),
+        "a line that is not ours stays"
+    );
+    assert!(
+        root.read(".mailu/replaced/mailu.env")
+            .contains("SITENAME=Other")
+    );
+}
+
+#[test]
+fn what_is_lost_is_made_again_except_what_depends_on_it() {
+    let root = Root::new();
+    root.install();
+    let before = root.snapshot();
+    for file in [
+        "docker-compose.yml",
+        "mailu.env",
+        ".env",
+        "dns/records.json",
+        ".installed_ok",
+    ] {
+        std::fs::remove_file(root.file(file)).unwrap();
+    }
+    std::fs::remove_dir(root.file("overrides/nginx")).unwrap();
+    std::fs::set_permissions(root.file(".mailu"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(
+        root.layout().secret("secret_key"),
+        std::fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    std::fs::set_permissions(
+        root.layout().secrets(),
+        std::fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
+    root.run(&["apply"]).expect_code(0);
+    let mut after = root.snapshot();
+    let date = |text: &str| text.split("INSTALL_DATE=").next().unwrap().to_owned();
+    let name = "mailu/mail.example.com/.installed_ok";
+    assert_eq!(date(&after.0[name]), date(&before.0[name]));
+    after.0.insert(name.to_owned(), before.0[name].clone());
+    after.assert_same(&before, "everything is there again");
+
+    // Secrets that became unusable are not drawn again.
+    std::fs::write(root.layout().secret("secret_key"), "").unwrap();
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err.contains("secret_key") && run.err.contains("backup"),
+        "{}",
+        run.err
+    );
+    let other = Root::new();
+    other.install();
+    other.write("data/dkim/example.com.dkim.key", "garbage");
+    let run = other.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err.contains("example.com.dkim.key") && run.err.contains("backup"),
+        "{}",
+        run.err
+    );
+    std::fs::remove_file(other.file("data/dkim/example.com.dkim.key")).unwrap();
+    std::fs::remove_file(other.file("data/certs/cert.pem")).unwrap();
+    let run = other.run(&["apply"]).expect_code(2);
+    assert!(run.err.contains("cert.pem"), "{}", run.err);
+}
+
+#[test]
+fn zones_keep_their_serial_until_they_change() {
+    let root = Root::new();
+    root.install();
+    let serial = || {
+        root.read("dns/example.com.zone")
+            .split("; serial ")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(serial(), "1");
+    root.run(&["config", "set", "services.webdav", "true"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert_eq!(serial(), "2");
+    root.run(&["config", "set", "limits.quota", "1GB"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert_eq!(serial(), "2");
+    // A domain more, and gone again with its files.
+    root.run(&["config", "set", "email_domains", "example.org"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert!(
+        root.file("dns/example.org.zone").exists()
+            && root.file("data/dkim/example.org.dkim.key").exists()
+    );
+    root.run(&["config", "unset", "email_domains"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert!(!root.file("dns/example.org.zone").exists());
+    assert!(
+        root.file("data/dkim/example.org.dkim.key").exists(),
+        "a key is never removed"
+    );
+}
+
+#[test]
+fn another_tools_directory_is_not_touched() {
+    for file in ["mailu.env", "docker-compose.yml", "data/main.db"] {
+        let root = Root::new();
+        std::fs::create_dir_all(root.file("data")).unwrap();
+        root.write(file, "theirs");
+        let before = root.snapshot();
+        let run = root.run(&[
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.example.com",
+            "--email-domain",
+            "example.com",
+            "--admin-email",
+            "admin@example.com",
+        ]);
+        assert_eq!(run.code, 2, "{file}");
+        assert!(
+            run.err.contains(file) && run.err.contains("did not make"),
+            "{}",
+            run.err
+        );
+        root.snapshot().assert_same(&before, "nothing changes");
+    }
+}
+
+#[test]
+fn a_given_file_is_the_truth_unless_the_other_was_edited() {
+    let root = Root::new();
+    let file = root.beside(
+        "agency.toml",
+        "# our template\nmail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"admin@example.com\"\n[limits]\nquota = \"5GB\" # small\n",
+    );
+    let file = file.to_str().unwrap();
+    let install = ["install", "--no-start", "--config", file];
+    root.run(&install).expect_code(0);
+    let toml = root.read("mailu.toml");
+    assert!(
+        toml.contains("# our template") && toml.contains("# small") && toml.contains("[network]")
+    );
+    assert!(
+        root.run(&install)
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+
+    // Networks that were drawn stay, whatever else the file says.
+    std::fs::write(
+        file,
+        std::fs::read_to_string(file).unwrap().replace("5GB", "6GB"),
+    )
+    .unwrap();
+    root.run(&install).expect_code(0);
+    assert!(root.read("mailu.env").contains("DEFAULT_QUOTA=6000000000"));
+    let networks = |text: &str| text[text.find("[network]").unwrap()..].to_owned();
+    assert_eq!(networks(&root.read("mailu.toml")), networks(&toml));
+
+    root.edit("mailu.toml", "6GB", "7GB");
+    root.run(&["apply"]).expect_code(0);
+    let before = root.snapshot();
+    let run = root.run(&install).expect_code(1);
+    assert!(
+        run.err.contains("mailu.toml") && run.err.contains("--force"),
+        "{}",
+        run.err
+    );
+    root.snapshot().assert_same(&before, "nothing changes");
+    root.run(&["install", "--no-start", "--config", file, "--force"])
+        .expect_code(0);
+    assert!(
+        root.read("mailu.toml").contains("6GB")
+            && root.read(".mailu/replaced/mailu.toml").contains("7GB")
+    );
+}
+
+#[test]
+fn flags_write_into_the_file() {
+    let root = Root::new();
+    root.install();
+    root.run(&[
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.example.com",
+        "--set",
+        "limits.quota=3GB",
+        "--set",
+        "hostnames=webmail.example.com,mx.example.com",
+    ])
+    .expect_code(0);
+    let toml = root.read("mailu.toml");
+    assert!(
+        toml.contains("quota = \"3GB\"")
+            && toml.contains("hostnames = [\"webmail.example.com\", \"mx.example.com\"]"),
+        "{toml}"
+    );
+    assert!(
+        root.read("mailu.env")
+            .contains("HOSTNAMES=mail.example.com,webmail.example.com,mx.example.com")
+    );
+}
+
+#[test]
+fn passwords_come_by_file_input_or_environment() {
+    let root = Root::new();
+    let file = root.beside("password", "correct horse battery\n");
+    let base = [
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.example.com",
+        "--email-domain",
+        "example.com",
+        "--admin-email",
+        "admin@example.com",
+    ];
+    let run = root
+        .run(
+            &[
+                &base[..],
+                &["--admin-password-file", file.to_str().unwrap()],
+            ]
+            .concat(),
+        )
+        .expect_code(0);
+    assert!(!run.err.contains("argv"));
+    let stored = || std::fs::read_to_string(root.layout().secret("admin_password")).unwrap();
+    assert_eq!(stored(), "correct horse battery\n");
+    let revealed = root
+        .run_unchecked(&["show", "--reveal", "admin_password"])
+        .expect_code(0);
+    assert_eq!(revealed.out, "correct horse battery\n");
+    // Not started yet: it may still be replaced. Once there is a database, it may not.
+    let mut command = root.command(&base);
+    let output = command
+        .env("MAILU_ADMIN_PASSWORD", "from the environment")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert_eq!(stored(), "from the environment\n");
+    root.write("data/admin/main.db", "");
+    let run = root
+        .run(&[&base[..], &["--admin-password", "yet another one"]].concat())
+        .expect_code(2);
+    assert!(run.err.contains("--admin-password-file"), "{}", run.err);
+    assert!(!run.err.contains("yet another one"));
+    assert_eq!(stored(), "from the environment\n");
+}
+
+#[test]
+fn a_relay_needs_its_password() {
+    let root = Root::new();
+    root.install();
+    root.run(&[
+        "config",
+        "set",
+        "relay.host=[smtp.example.net]:587",
+        "relay.user=agency",
+    ])
+    .expect_code(0);
+    let before = root.snapshot();
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err.contains("--relay-password-file") && run.err.contains("relay_password"),
+        "{}",
+        run.err
+    );
+    root.snapshot().assert_same(&before, "nothing changes");
+    let file = root.beside("relay", "it's $5 # \"x\"\n");
+    root.run(&[
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.example.com",
+        "--relay-password-file",
+        file.to_str().unwrap(),
+    ])
+    .expect_code(0);
+    let env = mailu_core::env::EnvFile::parse(&root.read("mailu.env")).unwrap();
+    assert_eq!(env.get("RELAYPASSWORD").unwrap().text, "it's $5 # \"x\"");
+}
+
+#[test]
+fn your_own_certificate_is_checked_and_copied() {
+    let root = Root::new();
+    let directory = tempfile::tempdir().unwrap();
+    let make = |name: &str, until: i32, host: &str| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let path = |suffix: &str, text: String| {
+            let path = directory.path().join(format!("{name}.{suffix}"));
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let certificate = params.self_signed(&key).unwrap().pem();
+        (path("pem", certificate), path("key", key.serialize_pem()))
+    };
+    let good = make("good", 2099, "mail.example.com");
+    let wildcard = make("wildcard", 2099, "*.example.com");
+    let other = make("other", 2099, "www.example.org");
+    let expired = make("expired", 2021, "mail.example.com");
+    let install = |(cert, key): (&str, &str)| {
+        root.run(&[
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.example.com",
+            "--email-domain",
+            "example.com",
+            "--admin-email",
+            "admin@example.com",
+            "--set",
+            "tls.mode=cert",
+            "--set",
+            &format!("tls.certificate={cert}"),
+            "--set",
+            &format!("tls.key={key}"),
+        ])
+    };
+    for ((cert, key), id) in [
+        ((other.0.as_str(), other.1.as_str()), "certificate.name"),
+        ((&good.0, &other.1), "certificate.other_key"),
+        ((&expired.0, &expired.1), "certificate.expired"),
+        ((&good.1, &good.1), "certificate.unreadable"),
+        ((&good.0, &good.0), "certificate.key_unreadable"),
+        (("/nowhere/cert.pem", &good.1), "/nowhere/cert.pem"),
+    ] {
+        let run = install((cert, key)).expect_code(2);
+        assert!(run.err.contains(id), "{id} is not in {}", run.err);
+        assert!(!root.path().exists(), "{id}");
+    }
+    install((&good.0, &good.1)).expect_code(0);
+    assert!(root.read("data/certs/cert.pem") == std::fs::read_to_string(&good.0).unwrap());
+    assert!(root.read("data/certs/key.pem") == std::fs::read_to_string(&good.1).unwrap());
+    assert!(
+        root.run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+    // Renewed: the next run copies it.
+    install((&wildcard.0, &wildcard.1)).expect_code(0);
+    assert!(root.read("data/certs/cert.pem") == std::fs::read_to_string(&wildcard.0).unwrap());
+    assert_eq!(mode(&root.file("data/certs/key.pem")), 0o600);
+}
+
+/// One after the other although they start at once, and never the same network twice.
+#[test]
+fn installations_at_the_same_time_do_not_get_in_each_others_way() {
+    let root = Root::new();
+    let children: Vec<_> = (0..6)
+        .map(|n| {
+            root.command(&[
+                "install",
+                "--no-start",
+                "--domain",
+                &format!("mail.example{n}.com"),
+                "--email-domain",
+                &format!("example{n}.com"),
+                "--admin-email",
+                &format!("admin@example{n}.com"),
+                "--client-id",
+                &format!("client{n}"),
+                "--set",
+                "ports.via=published",
+                "--set",
+                &format!("ports.address=127.0.0.{}", n + 2),
+            ])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let json = root.run(&["--json", "list"]).json();
+    assert_eq!(json.as_array().unwrap().len(), 6);
+    let mut subnets: Vec<String> = files_below(&root.path().join("mailu"))
+        .into_iter()
+        .filter(|path| path.ends_with("mailu.env"))
+        .map(|path| {
+            std::fs::read_to_string(path)
+                .unwrap()
+                .lines()
+                .find(|l| l.starts_with("SUBNET="))
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    subnets.sort();
+    subnets.dedup();
+    assert_eq!(subnets.len(), 6);
+}

@@ -1,0 +1,385 @@
+//! Killed at every change, the next run ends in the same bytes as an undisturbed one.
+
+use std::path::Path;
+use std::process::Command;
+
+use mailu_core::host::Hidden;
+use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
+use mailu_core::paths::Layout;
+use mailu_core::plan::Request;
+
+use crate::support::{Root, Snapshot, program, snapshot, tool};
+
+/// A request for the small deployment, with more settings.
+fn request(settings: &[(&str, &str)]) -> Request {
+    let mut request = Request::default();
+    for (key, value) in [
+        ("mail_host", "mail.example.com"),
+        ("email_domain", "example.com"),
+        ("admin_email", "admin@example.com"),
+        ("dns.ipv4", "203.0.113.10"),
+    ]
+    .iter()
+    .chain(settings)
+    {
+        request
+            .settings
+            .push(((*key).to_owned(), (*value).to_owned()));
+    }
+    request
+}
+
+/// The date of the installation is the only thing that may differ between two runs.
+fn without_date(mut snapshot: Snapshot) -> Snapshot {
+    for (name, content) in &mut snapshot.0 {
+        if name.ends_with(".installed_ok") {
+            *content = content.split("INSTALL_DATE=").next().unwrap().to_owned();
+        }
+    }
+    snapshot
+}
+
+fn run(
+    layout: &Layout,
+    request: &Request,
+    files: &mut Dying,
+    fresh: &mut Repeatable,
+) -> Result<(), mailu_core::Error> {
+    deploy(layout, request, files, fresh, &mut Hidden).map(drop)
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .arg(from)
+            .arg(to)
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+/// Kills a run of `request` at every change and every moment of it, starting from `start`; `next` is what the next run asks.
+fn sweep(start: Option<&Path>, request_: &Request, fresh: &mut Repeatable) -> usize {
+    let begin = || {
+        let root = Root::new();
+        if let Some(start) = start {
+            copy(start, &root.path());
+        }
+        root
+    };
+    let undisturbed = begin();
+    let mut count = Dying::at(usize::MAX, Moment::Before);
+    run(&undisturbed.layout(), request_, &mut count, fresh).unwrap();
+    let wanted = without_date(undisturbed.snapshot());
+
+    let mut points = 0;
+    for change in 1..=count.changes {
+        for moment in [Moment::Before, Moment::Halfway, Moment::After] {
+            let root = begin();
+            let killed = run(
+                &root.layout(),
+                request_,
+                &mut Dying::at(change, moment),
+                fresh,
+            );
+            assert!(killed.is_err(), "change {change} was not reached");
+            run(
+                &root.layout(),
+                request_,
+                &mut Dying::at(usize::MAX, Moment::Before),
+                fresh,
+            )
+            .unwrap_or_else(|error| {
+                panic!("after a kill at change {change} ({moment:?}): {error}")
+            });
+            without_date(root.snapshot())
+                .assert_same(&wanted, &format!("killed at change {change} ({moment:?})"));
+            points += 1;
+        }
+    }
+    points
+}
+
+#[test]
+fn an_installation_killed_anywhere_is_completed_by_the_next_run() {
+    let mut fresh = Repeatable::default();
+    let points = sweep(None, &request(&[]), &mut fresh);
+    assert!(points > 300, "only {points} points");
+}
+
+#[test]
+fn a_change_killed_anywhere_is_completed_by_the_next_run() {
+    let mut fresh = Repeatable::default();
+    let first = Root::new();
+    run(
+        &first.layout(),
+        &request(&[("email_domains", "example.org")]),
+        &mut Dying::at(usize::MAX, Moment::Before),
+        &mut fresh,
+    )
+    .unwrap();
+    // A key that somebody edited, to stay through it all.
+    first.edit("mailu.env", "SITENAME=Mailu", "SITENAME=Theirs # mine");
+    let changed = request(&[
+        ("email_domains", "example.net"),
+        ("limits.quota", "5GB"),
+        ("services.webdav", "true"),
+        ("tls.mode", "passthrough"),
+    ]);
+    let points = sweep(Some(&first.path()), &changed, &mut fresh);
+    assert!(points > 100, "only {points} points");
+}
+
+/// Killed on the way to one configuration, and then asked for a third one: what the killed run had written already is not
+/// taken for somebody's edit.
+#[test]
+fn a_change_of_mind_after_a_kill_is_no_conflict() {
+    let mut fresh = Repeatable::default();
+    let first = Root::new();
+    run(
+        &first.layout(),
+        &request(&[]),
+        &mut Dying::at(usize::MAX, Moment::Before),
+        &mut fresh,
+    )
+    .unwrap();
+    let (second, third) = (
+        request(&[("limits.quota", "5GB"), ("services.api", "true")]),
+        request(&[("limits.quota", "6GB"), ("services.api", "false")]),
+    );
+    let wanted = Root::new();
+    copy(&first.path(), &wanted.path());
+    run(
+        &wanted.layout(),
+        &third,
+        &mut Dying::at(usize::MAX, Moment::Before),
+        &mut fresh,
+    )
+    .unwrap();
+    let wanted = without_date(wanted.snapshot());
+
+    let mut change = 1;
+    loop {
+        let root = Root::new();
+        copy(&first.path(), &root.path());
+        if run(
+            &root.layout(),
+            &second,
+            &mut Dying::at(change, Moment::After),
+            &mut fresh,
+        )
+        .is_ok()
+        {
+            break;
+        }
+        run(
+            &root.layout(),
+            &third,
+            &mut Dying::at(usize::MAX, Moment::Before),
+            &mut fresh,
+        )
+        .unwrap();
+        let now = without_date(root.snapshot());
+        // The serial of a zone counts changes, so it may be ahead; rendered.json holds the hash of the file with it.
+        let (mut now, mut wanted) = (now, wanted.clone());
+        for snapshot in [&mut now, &mut wanted] {
+            snapshot.0.remove(".mailu/rendered.json");
+            for (name, content) in &mut snapshot.0 {
+                if name.strip_suffix(".zone").is_some() {
+                    *content = content
+                        .lines()
+                        .filter(|line| !line.contains(" IN SOA "))
+                        .collect();
+                }
+            }
+        }
+        now.assert_same(&wanted, &format!("killed at change {change}"));
+        change += 1;
+    }
+    assert!(change > 10);
+}
+
+/// The program itself, killed by the kernel at every system call that changes a file.
+#[test]
+fn the_program_killed_at_any_system_call_is_completed_by_the_next_run() {
+    let strace = tool("strace");
+    // Secrets and keys are in place, so that every run ends in the same bytes.
+    let seed = Root::new();
+    seed.install();
+    for file in [
+        "mailu.env",
+        ".env",
+        "docker-compose.yml",
+        ".installed_ok",
+        "mailu.toml",
+        ".mailu/rendered.json",
+        ".mailu/lock",
+    ] {
+        std::fs::remove_file(seed.file(file)).unwrap();
+    }
+    for directory in ["dns", "overrides", ".mailu"] {
+        std::fs::remove_dir_all(seed.file(directory)).unwrap();
+    }
+    let args = |root: &Path| {
+        let mut args: Vec<String> = vec!["--root".to_owned(), root.display().to_string()];
+        args.extend(
+            [
+                "install",
+                "--no-start",
+                "--domain",
+                "mail.example.com",
+                "--email-domain",
+                "example.com",
+                "--admin-email",
+                "admin@example.com",
+            ]
+            .map(str::to_owned),
+        );
+        args
+    };
+    let wanted = {
+        let root = Root::new();
+        copy(&seed.path(), &root.path());
+        assert!(
+            Command::new(program())
+                .args(args(&root.path()))
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
+        without_date(root.snapshot())
+    };
+
+    let mut points = 0;
+    for call in ["mkdir", "rename", "chmod", "fsync", "openat", "write"] {
+        // Reading opens files too; a kill there is one more point.
+        let step = if call == "openat" {
+            9
+        } else if call == "write" {
+            3
+        } else {
+            2
+        };
+        let mut number = 1;
+        loop {
+            let root = Root::new();
+            copy(&seed.path(), &root.path());
+            let output = Command::new(&strace)
+                .args([
+                    "-f",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                ])
+                .args(["-e", &format!("inject={call}:signal=KILL:when={number}")])
+                .arg(program())
+                .args(args(&root.path()))
+                .output()
+                .unwrap();
+            if output.status.success() {
+                break;
+            }
+            let again = root.run(
+                &args(Path::new("."))[2..]
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>(),
+            );
+            assert_eq!(
+                again.code, 0,
+                "after a kill at {call} {number}: {}",
+                again.err
+            );
+            without_date(snapshot(&root.path()))
+                .assert_same(&wanted, &format!("killed at {call} {number}"));
+            points += 1;
+            number += step;
+        }
+    }
+    assert!(points > 60, "only {points} points");
+}
+
+/// Secrets are drawn once: what is on disk when a run is killed is there after the next one.
+#[test]
+fn a_secret_that_was_stored_is_never_drawn_again() {
+    let mut change = 1;
+    loop {
+        let root = Root::new();
+        let killed = run(
+            &root.layout(),
+            &request(&[]),
+            &mut Dying::at(change, Moment::After),
+            &mut Repeatable::default(),
+        );
+        let keep = |snapshot: Snapshot| {
+            let mut snapshot = snapshot;
+            snapshot.0.retain(|name, _| {
+                !name.ends_with(".mailu-new")
+                    && (name.starts_with("secrets/mailu/mail.example.com/")
+                        || name.contains("/dkim/"))
+            });
+            snapshot
+        };
+        let before = keep(root.snapshot());
+        // This time with the system's randomness, as in life.
+        root.install();
+        let after = keep(root.snapshot());
+        for (name, content) in &before.0 {
+            assert!(
+                after.0.get(name) == Some(content),
+                "{name} was drawn again after a kill at change {change}"
+            );
+        }
+        if killed.is_ok() {
+            break;
+        }
+        change += 7;
+    }
+}
+
+#[test]
+fn a_full_disk_is_a_clear_error_and_leaves_no_half_file() {
+    // A file-size limit of the process is the same to it as a full disk, and needs no privileges.
+    let root = Root::new();
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg("ulimit -f 8; trap '' XFSZ; exec \"$@\"")
+        .arg("sh")
+        .arg(program())
+        .arg("--root")
+        .arg(root.path())
+        .args([
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.example.com",
+            "--email-domain",
+            "example.com",
+            "--admin-email",
+            "admin@example.com",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("write ") && text.contains("caused by"),
+        "{text}"
+    );
+    assert!(!root.file(".installed_ok").exists());
+    let json = root.run(&["--json", "list"]).json();
+    assert_eq!(json[0]["state"], "incomplete");
+    for (name, _) in root.snapshot().0 {
+        assert!(!name.ends_with(".mailu-new"), "{name} is left");
+    }
+    root.install();
+    assert_eq!(
+        root.run(&["--json", "list"]).json()[0]["state"],
+        "installed"
+    );
+}

@@ -1,0 +1,18 @@
+//! Integration tests: the library and the program as their users see them, and other tools' opinion of what they make.
+#![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
+mod bad_input;
+mod cli;
+mod compose;
+mod deploy;
+mod dkim;
+mod env;
+mod examples;
+mod fleet;
+mod golden;
+mod guards;
+mod kill;
+mod random;
+mod support;
+mod wizard;
+mod zone;

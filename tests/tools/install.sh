@@ -1,0 +1,67 @@
+#!/bin/sh
+# Installs what the tests compare with: Debian packages, and Docker Compose v2 into .cache/tools.
+# Does nothing where everything is there. Needs root and apt for what is missing.
+set -eu
+cd "$(dirname "$0")/../.."
+mkdir -p .cache/tools
+
+need=""
+want() { # PROGRAM PACKAGE
+    command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || need="$need $2"
+}
+want named-checkzone bind9-utils
+want nsd-checkzone nsd
+want openssl openssl
+want strace strace
+want python3 python3
+want dig bind9-dnsutils
+# For the bindings. A version that is there is not replaced.
+want node nodejs
+want npm npm
+python3 -c 'import ensurepip, venv' 2>/dev/null || need="$need python3-venv"
+command -v docker-compose >/dev/null 2>&1 || need="$need docker-compose"
+/usr/bin/python3 -c 'import dotenv' 2>/dev/null || need="$need python3-dotenv"
+/usr/bin/python3 -c 'import dkim' 2>/dev/null || need="$need python3-dkim"
+/usr/bin/python3 -c 'import dns' 2>/dev/null || need="$need python3-dnspython"
+perl -MMail::DKIM -e1 2>/dev/null || need="$need libmail-dkim-perl"
+
+if [ -n "$need" ]; then
+    echo "installing:$need" >&2
+    [ "$(id -u)" = 0 ] || { echo "run as root: apt-get install$need" >&2; exit 1; }
+    # Packages that bring a server must not start it.
+    policy=/usr/sbin/policy-rc.d
+    made=""
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; made=1; }
+    trap '[ -z "$made" ] || rm -f $policy' EXIT
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q
+    # shellcheck disable=SC2086
+    apt-get install -y -q --no-install-recommends $need
+fi
+
+# Compose v2 is a static program in the next Debian release. Its package is taken from there, by the installed source
+# list with the release replaced, and unpacked; nothing else of that release is touched.
+if [ ! -x .cache/tools/compose-v2 ]; then
+    work=$(mktemp -d)
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+    . /etc/os-release
+    next=trixie
+    for list in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list.d/*.list; do
+        [ -f "$list" ] || continue
+        case $list in *.sources) suffix=.sources ;; *) suffix=.list ;; esac
+        grep -q "${VERSION_CODENAME:-bookworm}" "$list" || continue
+        sed "s/${VERSION_CODENAME:-bookworm}/$next/g" "$list" >"$work/next$suffix"
+    done
+    source=$(ls "$work"/next.* | head -n 1)
+    mv "$source" "$work/sources.${source##*.}"
+    set -- -o "Dir::Etc::sourcelist=$work/sources.${source##*.}" -o Dir::Etc::sourceparts=- \
+        -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root
+    apt-get "$@" update -q >&2
+    (cd "$work" && apt-get "$@" download -q docker-compose >&2 && dpkg-deb -x docker-compose_*.deb unpacked)
+    mv "$work/unpacked/usr/libexec/docker/cli-plugins/docker-compose" .cache/tools/compose-v2
+    rm -rf "$work"
+    case "$(.cache/tools/compose-v2 version --short)" in
+        2.*) ;;
+        *) rm -f .cache/tools/compose-v2; echo "what was unpacked is not Compose v2" >&2; exit 1 ;;
+    esac
+fi
