@@ -1,6 +1,6 @@
 //! The deployment file `mailu.toml`: what may stand in it, what each key means, and its defaults.
 //!
-//! Reading collects every error with the path of its key; [`check`] then applies the rules between keys.
+//! Reading collects every error with the path of its key; `check` then applies the rules between keys.
 
 mod check;
 pub mod edit;
