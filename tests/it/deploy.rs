@@ -824,7 +824,7 @@ fn passwords_come_by_file_input_or_environment() {
     let stored = || std::fs::read_to_string(root.layout().secret("admin_password")).unwrap();
     assert_eq!(stored(), "correct horse battery\n");
     let revealed = root
-        .run_unchecked(&["show", "--reveal", "admin_password"])
+        .run_revealing(&["show", "--reveal", "admin_password"])
         .expect_code(0);
     assert_eq!(revealed.out, "correct horse battery\n");
     // Not started yet: it may still be replaced. Once there is a database, it may not.

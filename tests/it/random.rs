@@ -94,8 +94,8 @@ pub(crate) fn config() -> impl Strategy<Value = Table> {
                 set(&mut root, "email_domain", text(&zone));
                 set(&mut root, "admin_email", text(&format!("admin@{zone}")));
                 let mut domains: Vec<String> = more;
-                domains.sort();
-                domains.dedup();
+                domains.sort_by_key(|domain| same(domain));
+                domains.dedup_by_key(|domain| same(domain));
                 domains.retain(|d| same(d) != same(&zone));
                 set(
                     &mut root,
@@ -106,8 +106,8 @@ pub(crate) fn config() -> impl Strategy<Value = Table> {
                     .into_iter()
                     .map(|h| format!("{h}.x{n}.{zone}"))
                     .collect();
-                hostnames.sort();
-                hostnames.dedup();
+                hostnames.sort_by_key(|name| same(name));
+                hostnames.dedup_by_key(|name| same(name));
                 set(
                     &mut root,
                     "hostnames",
@@ -192,7 +192,10 @@ pub(crate) fn config() -> impl Strategy<Value = Table> {
                             ("host", text("[smtp.example.net]:587")),
                             (
                                 "user",
-                                text(&format!("u{}", texts[4].replace(':', "").trim())),
+                                text(
+                                    format!("u{}", texts[4].replace(':', ""))
+                                        .trim_end_matches(|c: char| c == '\\' || c.is_whitespace()),
+                                ),
                             ),
                         ]),
                     );

@@ -1,6 +1,7 @@
 //! What the tests share: paths, foreign tools, and the program run as a user runs it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -87,6 +88,15 @@ impl Run {
     }
 }
 
+/// Notes the secrets for the search through the output of all tests (`tools/no_secrets.sh`).
+impl Drop for Root {
+    fn drop(&mut self) {
+        let secrets = self.secrets();
+        let lines: Vec<&str> = secrets.iter().flat_map(|secret| secret.lines()).collect();
+        note("MAILU_TEST_SECRETS", &lines);
+    }
+}
+
 impl Root {
     pub(crate) fn new() -> Self {
         Self {
@@ -124,10 +134,7 @@ impl Root {
     /// Replaces text in a file, which must be there.
     pub(crate) fn edit(&self, relative: &str, from: &str, to: &str) {
         let text = self.read(relative);
-        assert!(
-            text.contains(from),
-            "{relative} does not contain {from}:\n{text}"
-        );
+        assert!(text.contains(from), "{relative} does not contain {from}");
         self.write(relative, &text.replace(from, to));
     }
 
@@ -156,14 +163,15 @@ impl Root {
 
     /// Runs the program, and looks for every secret of this root in what it printed.
     pub(crate) fn run(&self, args: &[&str]) -> Run {
-        let run = self.run_unchecked(args);
+        let run = finished(self.command(args).output().unwrap());
         self.no_secret_in(&run.out, &format!("stdout of {args:?}"));
         self.no_secret_in(&run.err, &format!("stderr of {args:?}"));
         run
     }
 
-    pub(crate) fn run_unchecked(&self, args: &[&str]) -> Run {
-        finished(self.command(args).output().unwrap())
+    /// Runs the program where it is to print a secret.
+    pub(crate) fn run_revealing(&self, args: &[&str]) -> Run {
+        printed(self.command(args).output().unwrap())
     }
 
     /// Fails if `text` contains a secret of this root: one of the secret files, a line of a private key, or what stands in `mailu.env`.
@@ -227,7 +235,23 @@ pub(crate) fn program() -> PathBuf {
     path
 }
 
+/// What a run printed; `tools/no_secrets.sh` gets it too.
 pub(crate) fn finished(output: Output) -> Run {
+    let run = printed(output);
+    note("MAILU_TEST_OUTPUT", &[&run.out, &run.err]);
+    run
+}
+
+/// Appends to a file that a variable names, if it does.
+fn note(variable: &str, texts: &[&str]) {
+    if let Some(path) = std::env::var_os(variable) {
+        let file = std::fs::OpenOptions::new().append(true).open(path);
+        let texts: String = texts.iter().flat_map(|text| [*text, "\n"]).collect();
+        file.unwrap().write_all(texts.as_bytes()).unwrap();
+    }
+}
+
+fn printed(output: Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),
