@@ -277,7 +277,7 @@ pub struct Show {
     /// Which deployment.
     #[command(flatten)]
     pub which: Which,
-    /// Print one secret and nothing else: admin_password, api_token, secret_key or relay_password.
+    /// Print one secret and nothing else: admin_password, api_token, secret_key, relay_password, or first_account for Mailu's config-import.
     #[arg(long, value_name = "SECRET")]
     pub reveal: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use mailu_core::dns::{Data, Level, Report};
-use mailu_core::host::{Details, Outcome, Progress};
+use mailu_core::host::{Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
 use mailu_core::{Error, Finding, Severity};
 use serde::Serialize;
@@ -246,7 +246,7 @@ impl Printer {
     }
 
     /// What a person needs after an installation.
-    pub(crate) fn summary(&mut self, details: &Details, dns: &Report) {
+    pub(crate) fn summary(&mut self, details: &Details, dns: &Report, next: &[NextStep]) {
         self.line("");
         self.details(details);
         self.line("");
@@ -255,6 +255,13 @@ impl Printer {
             details.directory.join("dns").display()
         ));
         self.records(dns, false);
+        if !next.is_empty() {
+            self.line(format_args!("\n{BOLD}Next{BOLD:#}"));
+        }
+        for (number, step) in (1..).zip(next) {
+            self.line(format_args!("  {number}. {}:", step.why));
+            self.line(format_args!("     {}", step.command));
+        }
     }
 
     /// Addresses and places.

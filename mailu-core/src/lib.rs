@@ -6,6 +6,7 @@ pub mod compose;
 pub mod config;
 pub mod dkim;
 pub mod dns;
+pub mod engine;
 pub mod env;
 mod error;
 mod finding;

@@ -36,6 +36,11 @@ pub(crate) fn is_edge(net: Ipv4Net, address: Ipv4Addr) -> bool {
     address == net.network() || address == net.broadcast() || Some(address) == nth(net, 1)
 }
 
+/// The first address that a host may have, which Docker takes as the gateway.
+pub(crate) fn first_address(net: Ipv4Net) -> Option<Ipv4Addr> {
+    nth(net, 1)
+}
+
 fn nth(net: Ipv4Net, index: u32) -> Option<Ipv4Addr> {
     let address = u32::from(net.network()).checked_add(index)?;
     Some(Ipv4Addr::from(address)).filter(|a| net.contains(a))

@@ -14,6 +14,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,20 +29,30 @@ fn docker(args: &[&str]) -> String {
 
 /// Imports `BusyBox` as `image`, if it is not there.
 fn stand_in(image: &str) {
-    if Command::new("docker")
+    const LABEL: &str = "mailu.stand-in=2";
+    let (name, revision) = LABEL.split_once('=').unwrap();
+    let inspected = Command::new("docker")
         .args(["image", "inspect", image])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap()
-        .success()
-    {
-        return;
+        .output()
+        .unwrap();
+    if inspected.status.success() {
+        let all: Value = serde_json::from_slice(&inspected.stdout).unwrap();
+        let label = &all[0]["Config"]["Labels"][name];
+        assert!(
+            label.is_string(),
+            "the engine has an {image} of its own; these tests need an engine of their own"
+        );
+        if label == revision {
+            return;
+        }
     }
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(root.path().join("bin")).unwrap();
     std::fs::copy("/bin/busybox", root.path().join("bin/busybox")).unwrap();
     std::os::unix::fs::symlink("busybox", root.path().join("bin/sh")).unwrap();
+    if image.contains("/nginx:") {
+        front_programs(root.path());
+    }
     let tar = Command::new("tar")
         .arg("-C")
         .arg(root.path())
@@ -53,6 +64,8 @@ fn stand_in(image: &str) {
             "import",
             "--change",
             "CMD [\"/bin/busybox\", \"sleep\", \"100000\"]",
+            "--change",
+            &format!("LABEL {LABEL}"),
             "-",
             image,
         ])
@@ -62,6 +75,23 @@ fn stand_in(image: &str) {
         .unwrap();
     import.stdin.take().unwrap().write_all(&tar.stdout).unwrap();
     assert!(import.wait().unwrap().success());
+}
+
+/// What front's health check runs. This Dovecot ends at once without its certificate, as the real one, and stays in the
+/// background otherwise, its output open.
+fn front_programs(root: &Path) {
+    const DOVECOT: &str = "#!/bin/sh
+[ \"$*\" = '-c /etc/dovecot/proxy.conf' ] || exit 64
+[ -e /certs/letsencrypt/live/mailu-ecdsa/nginx-chain.pem ] || exit 89
+echo dovecot starts up >&2
+while :; do /bin/busybox sleep 1; done &
+";
+    std::os::unix::fs::symlink("busybox", root.join("bin/pidof")).unwrap();
+    for (name, text) in [("dovecot", DOVECOT), ("curl", "#!/bin/sh\nexit 0\n")] {
+        let path = root.join("bin").join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 /// A deployment on the engine; taken down with the value.
@@ -113,20 +143,14 @@ fn inspect(name: &str) -> Value {
     all[0].clone()
 }
 
-/// The network shared with Traefik, made as the README says; removed with the value.
+/// The network shared with Traefik; removed with the value.
 struct Proxy;
 
 impl Proxy {
-    fn new() -> Self {
-        docker(&[
-            "network",
-            "create",
-            "--subnet",
-            "10.203.255.0/24",
-            "--ip-range",
-            "10.203.255.64/26",
-            "mailu_proxy",
-        ]);
+    /// Made by the command that an installation prints.
+    fn new(command: &str) -> Self {
+        assert!(command.starts_with("docker network create ") && command.ends_with(" mailu_proxy"));
+        succeed(Command::new("sh").args(["-c", command]));
         Self
     }
 }
@@ -216,11 +240,50 @@ fn seen_by_front(container: &str, address: Ipv4Addr, port: u16) -> Ipv4Addr {
     peer.trim_start_matches("::ffff:").parse().unwrap()
 }
 
+/// Makes the network as an installation says, after others that look alike were refused.
+fn proxy(root: &Root) -> Proxy {
+    let args = [
+        "install",
+        "--no-start",
+        "--dry-run",
+        "--json",
+        "--domain",
+        "mail.d1.example",
+        "--email-domain",
+        "d1.example",
+        "--admin-email",
+        "admin@d1.example",
+    ];
+    for (options, id) in [
+        (&["--subnet", "10.203.255.0/24"][..], "engine.proxy_range"),
+        (
+            &[
+                "--subnet",
+                "10.203.255.0/24",
+                "--ip-range",
+                "10.203.255.64/26",
+            ],
+            "engine.proxy_gateway",
+        ),
+    ] {
+        docker(&[&["network", "create"], options, &["mailu_proxy"]].concat());
+        let refused = root.run(&args).expect_code(2);
+        docker(&["network", "rm", "mailu_proxy"]);
+        assert!(refused.out.contains(id), "{}", refused.out);
+    }
+    let said = root.run(&args).expect_code(0).json();
+    let command = said["next"][0]["command"].as_str().unwrap();
+    let proxy = Proxy::new(command);
+    let said = root.run(&args).expect_code(0).json();
+    assert_ne!(said["next"][0]["command"], command);
+    proxy
+}
+
 /// One test, because the scenarios share the engine.
 #[test]
 fn a_real_engine_takes_what_we_render() {
     let root = Root::new();
-    let _proxy = Proxy::new();
+    let _proxy = proxy(&root);
 
     // Everything that can be switched on, behind Traefik.
     let first = install(
@@ -422,8 +485,54 @@ fn a_real_engine_takes_what_we_render() {
                 !relaying.contains(&seen),
                 "a connection from this host to port {port} comes from {seen}, which is in SUBNET {relaying}: an open relay"
             );
+            let access: Value = serde_json::from_str(&docker(&[
+                "network",
+                "inspect",
+                &format!("0-mailu_{client}_access"),
+            ]))
+            .unwrap();
+            let access: Ipv4Net = access[0]["IPAM"]["Config"][0]["Subnet"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap();
+            assert!(
+                access.contains(&seen),
+                "{client}: port {port} is entered by {seen}, not by {access}"
+            );
         }
     }
+
+    // Front's Dovecot has ended, for want of a certificate. When that comes, the health check starts it, and does not wait for
+    // its end.
+    let health = |log: &str| {
+        inspect("mailu_three_front")["State"]["Health"]["Log"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .next_back()
+            .map(|entry| entry[log].clone())
+    };
+    wait_for("a health check without certificate", || {
+        health("ExitCode").filter(|code| *code == 1)
+    });
+    let live = third.join("data/certs/letsencrypt/live/mailu-ecdsa");
+    std::fs::create_dir_all(&live).unwrap();
+    std::fs::write(live.join("nginx-chain.pem"), "").unwrap();
+    wait_for("a health check with Dovecot", || {
+        health("ExitCode").filter(|code| *code == 0)
+    });
+    let log = Command::new("docker")
+        .args(["logs", "mailu_three_front"])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&log.stderr)
+            .matches("dovecot starts up")
+            .count(),
+        1,
+        "Dovecot's words are not in the container's log"
+    );
 
     // The same files again: no container is made anew.
     let id = |name: &str| inspect(name)["Id"].as_str().unwrap().to_owned();

@@ -36,6 +36,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("version = \"2.0.45\"", "version", "2.0.45", "no longer maintained"),
     ("version = \"2024.06.1\"", "version", "2024.06.1", "at least `2024.06.33`"),
     ("timezone = \"Berlin time\"", "timezone", "Berlin time", "tz database"),
+    ("project = \"0--x\"\nports.via = \"published\"", "project", "0--x", "must not sort before"),
     // TLS and Traefik.
     ("tls.mode = \"selfsigned\"", "tls.mode", "selfsigned", "must be one of"),
     ("tls.certificate = \"/etc/ssl/mail.pem\"", "tls.certificate", "", "only read in mode `cert`"),
@@ -45,6 +46,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("traefik.network = \"a b\"", "traefik.network", "a b", "object names"),
     ("traefik.trusted = [\"0.0.0.0/0\"]", "traefik.trusted[0]", "0.0.0.0/0", "pretend to be any client"),
     ("traefik.trusted = [\"172.20.0.5/16\"]", "traefik.trusted[0]", "172.20.0.5/16", "172.20.0.0/16"),
+    ("[traefik]\nnetwork = \"0-agency\"\ntrusted = [\"172.20.0.5\"]\n[ports]\nvia = \"published\"", "traefik.network", "0-agency", "must not sort before"),
     ("traefik.resolver = \"le`s\"", "traefik.resolver", "le`s", "object names"),
     ("[traefik.entrypoints]\nsmtp = \"imap\"", "traefik.entrypoints.imap", "imap", "must differ"),
     ("[traefik]\nsubnet = \"10.203.255.0/24\"\naddress = \"10.203.254.9\"", "traefik.address", "10.203.254.9", "inside `traefik.subnet`"),

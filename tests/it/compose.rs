@@ -203,6 +203,123 @@ fn compose_v2_reads_what_was_meant() {
     }
 }
 
+fn in_container(config: &Config, service: &str, variable: &str) -> Option<String> {
+    let directory = written(config);
+    let text = succeed(
+        compose_v2()
+            .args(["config", "--format", "json"])
+            .current_dir(directory.path()),
+    );
+    let read: Value = serde_json::from_str(&text).unwrap();
+    Some(
+        read["services"][service]["environment"][variable]
+            .as_str()?
+            .to_owned(),
+    )
+}
+
+/// With a PROXY header on port 25, Mailu's Dovecot and Fetchmail would take the way through Traefik, and what Sieve sends to
+/// other servers would be refused there. The templates decide by these two variables.
+#[test]
+fn sieve_and_fetchmail_send_without_leaving_the_host() {
+    let text = format!("{SMALL}[services]\nfetchmail = true\n");
+    for (more, proxied) in [
+        ("", true),
+        ("[tls]\nmode = \"passthrough\"\n", true),
+        ("[ports]\nvia = \"published\"\n", false),
+        ("[ports]\nmail = [465, 993]\n", false),
+        ("[tls]\nmode = \"letsencrypt\"\n", false),
+    ] {
+        let config = config(&format!("{text}{more}"));
+        // core/dovecot/conf/dovecot.conf
+        let asks_for_25 = |service: &str| {
+            in_container(&config, service, "PROXY_PROTOCOL")
+                .unwrap()
+                .split(',')
+                .any(|port| port == "25")
+        };
+        let sieve = if asks_for_25("imap") {
+            in_container(&config, "imap", "HOSTNAMES")
+        } else {
+            in_container(&config, "imap", "FRONT_ADDRESS").or(Some("front".to_owned()))
+        };
+        // optional/fetchmail/fetchmail.py
+        let scanned = if asks_for_25("fetchmail") {
+            in_container(&config, "fetchmail", "HOSTNAMES")
+        } else {
+            in_container(&config, "fetchmail", "FRONT_ADDRESS").or(Some("front".to_owned()))
+        };
+        let unscanned = in_container(&config, "fetchmail", "FRONT_ADDRESS");
+        let goes_to = Some(if proxied { "smtp" } else { "front" }.to_owned());
+        assert_eq!((sieve, scanned), (goes_to.clone(), goes_to), "{more}");
+        assert_eq!(unscanned, None, "LMTP is front's: {more}");
+        assert_eq!(
+            in_container(&config, "front", "PROXY_PROTOCOL")
+                .unwrap()
+                .split(',')
+                .any(|port| port == "25"),
+            proxied,
+            "{more}"
+        );
+    }
+}
+
+/// Docker lets published ports in by the first of front's networks, by name.
+#[test]
+fn published_ports_enter_by_the_access_network() {
+    for (more, client) in [
+        ("", "tenant1"),
+        ("", "zz"),
+        ("[network]\nipv6 = true\n", "a"),
+    ] {
+        let config = config(&format!(
+            "client = \"{client}\"\n{SMALL}[ports]\nvia = \"published\"\n{more}"
+        ));
+        let compose = compose::build(&config);
+        let mut names: Vec<(String, &str)> = compose
+            .networks
+            .iter()
+            .map(|network| {
+                let name = network
+                    .external
+                    .clone()
+                    .or_else(|| network.host_name.clone())
+                    .unwrap_or_else(|| format!("{}_{}", config.project_name(), network.name));
+                (name, network.name.as_str())
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names[0].1, "access", "{names:?}");
+    }
+}
+
+/// The webmail's filters go to a port that Mailu opens together with 4190.
+#[test]
+fn filters_in_the_webmail_work_without_a_public_sieve_port() {
+    let text = format!("{SMALL}[ports]\nmail = [25, 465, 993]\n");
+    let ports = |config: &Config| in_container(config, "front", "PORTS").unwrap();
+    let with = config(&text);
+    assert_eq!(ports(&with), "25,80,443,465,993,4190");
+    assert!(
+        !in_container(&with, "front", "PROXY_PROTOCOL")
+            .unwrap()
+            .contains("4190")
+    );
+    let front = &compose::build(&with);
+    let labels = &front
+        .services
+        .iter()
+        .find(|s| s.name == "front")
+        .unwrap()
+        .labels;
+    assert!(
+        !labels.iter().any(|(_, value)| value == "4190"),
+        "{labels:?}"
+    );
+    let without = config(&format!("{text}[services]\nwebmail = \"none\"\n"));
+    assert_eq!(ports(&without), "25,80,443,465,993");
+}
+
 /// YAML as JSON, through a parser that is not ours.
 fn parse(text: &str) -> Value {
     fn convert(yaml: &Yaml<'_>) -> Value {
@@ -251,6 +368,17 @@ fn meant(compose: &Compose) -> Value {
         }
         if s.env_file {
             put("env_file", json!(["mailu.env"]));
+        }
+        if !s.environment.is_empty() {
+            let variables = s.environment.iter();
+            put(
+                "environment",
+                Value::Object(
+                    variables
+                        .map(|(k, v)| (k.clone(), json!(dollars(v))))
+                        .collect(),
+                ),
+            );
         }
         if !s.depends_on.is_empty() {
             put("depends_on", json!(s.depends_on));
@@ -308,6 +436,9 @@ fn meant(compose: &Compose) -> Value {
             Some(name) => json!({ "external": true, "name": dollars(name) }),
             None => json!({ "driver": "bridge" }),
         };
+        if let Some(name) = &n.host_name {
+            network["name"] = json!(dollars(name));
+        }
         if n.internal {
             network["internal"] = json!(true);
         }
@@ -340,7 +471,7 @@ proptest! {
 
     /// The rules let no hostile text into names and labels; the quoting does not rely on that.
     #[test]
-    fn hostile_text_anywhere_is_only_text(texts in proptest::collection::vec(random::hostile_line(), 9), head in random::hostile_line()) {
+    fn hostile_text_anywhere_is_only_text(texts in proptest::collection::vec(random::hostile_line(), 11), head in random::hostile_line()) {
         let mut compose = compose::build(&config(SMALL));
         for service in &mut compose.services {
             service.container_name.clone_from(&texts[0]);
@@ -355,6 +486,10 @@ proptest! {
                 health.command.clone_from(&texts[7]);
             }
             service.logging.1 = vec![("option".to_owned(), texts[8].clone())];
+            service.environment = vec![("NAME".to_owned(), texts[9].clone())];
+        }
+        for network in compose.networks.iter_mut().filter(|n| n.external.is_none()) {
+            network.host_name = Some(format!("n{}", texts[10]));
         }
         let text = compose::render(&compose, &head).unwrap();
         prop_assert_eq!(parse(&text), meant(&compose));

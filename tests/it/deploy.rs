@@ -844,6 +844,73 @@ fn passwords_come_by_file_input_or_environment() {
     assert_eq!(stored(), "from the environment\n");
 }
 
+/// What the summary tells a person to do next, and the document that makes the first account.
+#[test]
+fn the_summary_says_what_is_left_to_do() {
+    let root = Root::new();
+    let run = root.install();
+    let next: Vec<&str> = run.out.split("\nNext\n").nth(1).unwrap().lines().collect();
+    assert_eq!(next.len(), 6, "{next:?}");
+    assert!(next[1].contains("--gateway 10.203.255.1 --ip-range 10.203.255.64/26 mailu_proxy"));
+    let directory = root.file("").display().to_string();
+    assert!(
+        next[3].contains(directory.trim_end_matches('/'))
+            && next[3].ends_with("docker compose up -d")
+    );
+    let (ours, theirs) = next[5].trim().split_once(" | ").unwrap();
+    assert_eq!(
+        theirs,
+        "docker compose exec -T admin flask mailu config-import -u"
+    );
+    let args: Vec<&str> = ours.strip_prefix("mailu ").unwrap().split(' ').collect();
+    let document = root.run_revealing(&args).expect_code(0).json();
+    let password = std::fs::read_to_string(root.layout().secret("admin_password")).unwrap();
+    assert_eq!(
+        document,
+        serde_json::json!({
+            "domain": [{ "name": "example.com" }],
+            "user": [{
+                "email": "admin@example.com",
+                "password": password.trim_end(),
+                "hash_password": true,
+                "global_admin": true,
+            }],
+        })
+    );
+    // Once admin has run, there is nothing left.
+    root.write("data/admin/main.db", "");
+    assert!(!root.install().out.contains("docker compose"));
+}
+
+/// Docker keeps the addresses of a network in use, and containers of a project by its old name.
+#[test]
+fn changes_that_docker_does_not_make_by_itself_are_said() {
+    let root = Root::new();
+    root.install();
+    root.run(&["config", "set", "limits.quota=5GB", "services.webdav=true"])
+        .expect_code(0);
+    // A network that is only added needs nothing.
+    let added = root.run(&["apply"]).expect_code(0);
+    assert!(!added.err.contains("take_down_first"), "{}", added.err);
+    root.run(&["config", "set", "network.webmail=10.99.0.0/28"])
+        .expect_code(0);
+    let moved = root.run(&["apply"]).expect_code(0);
+    assert!(
+        moved.err.contains("docker compose -p mailu down"),
+        "{}",
+        moved.err
+    );
+    root.run(&["config", "set", "project=mailu_two"])
+        .expect_code(0);
+    let renamed = root.run(&["apply"]).expect_code(0);
+    assert!(
+        renamed.err.contains("docker compose -p mailu down"),
+        "{}",
+        renamed.err
+    );
+    assert!(!root.run(&["apply"]).expect_code(0).err.contains("down"));
+}
+
 #[test]
 fn a_relay_needs_its_password() {
     let root = Root::new();

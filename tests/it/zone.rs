@@ -67,6 +67,53 @@ fn checkers_accept_the_zones_of_random_deployments() {
     );
 }
 
+/// A zone below another one is delegated in that one, and only in the nearest.
+#[test]
+fn a_zone_below_another_is_delegated() {
+    let config = Config::from_toml(
+        r#"
+mail_host = "mail.eu.example.com"
+email_domain = "example.com"
+email_domains = ["shop.eu.example.com"]
+admin_email = "admin@example.com"
+[dns]
+zones = ["eu.example.com", "shop.eu.example.com", "example.com"]
+nameservers = ["ns1.example.net", "ns2.example.net"]
+"#,
+    )
+    .unwrap()
+    .config;
+    let directory = tempfile::tempdir().unwrap();
+    let mut delegated = BTreeMap::new();
+    for zone in zones(&config) {
+        let file = directory.path().join("zone");
+        std::fs::write(&file, zone_file(&config, &zone, 7)).unwrap();
+        named_checkzone(&zone.zone, &file);
+        let canonical = succeed(
+            Command::new(tool("named-compilezone"))
+                .args(["-q", "-i", "local", "-o", "-"])
+                .arg(&zone.zone)
+                .arg(&file),
+        );
+        let servers: Vec<String> = canonical
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|fields| fields[3] == "NS" && fields[0] != format!("{}.", zone.zone))
+            .map(|fields| format!("{} {}", fields[0], fields[4]))
+            .collect();
+        delegated.insert(zone.zone.clone(), servers);
+    }
+    let to = |name: &str| {
+        vec![
+            format!("{name}. ns1.example.net."),
+            format!("{name}. ns2.example.net."),
+        ]
+    };
+    assert_eq!(delegated["example.com"], to("eu.example.com"));
+    assert_eq!(delegated["eu.example.com"], to("shop.eu.example.com"));
+    assert_eq!(delegated["shop.eu.example.com"], Vec::<String>::new());
+}
+
 /// The records without SOA and NS, pasted into a zone that exists.
 #[test]
 fn the_records_alone_fit_into_a_zone() {

@@ -54,7 +54,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
     let outcome = mailu.deploy(&layout, &request, &mut Steps::new(printer, log))?;
     let code = printer.outcome(&outcome, false)?;
     if !printer.json && outcome.plan.conflicts.is_empty() {
-        printer.summary(&outcome.details, &outcome.dns);
+        printer.summary(&outcome.details, &outcome.dns, &outcome.next);
     }
     Ok(code)
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use super::labels;
-use crate::config::{Config, LogDriver, Webmail};
+use crate::config::{Config, LogDriver, MailPort, TlsMode, Via, Webmail};
 use crate::network;
 
 /// A Compose project.
@@ -34,6 +34,8 @@ pub struct Service {
     pub hostname: Option<String>,
     /// Whether it reads `mailu.env`.
     pub env_file: bool,
+    /// Variables that this service alone gets, over those of `mailu.env`.
+    pub environment: Vec<(String, String)>,
     /// Services that start before it.
     pub depends_on: Vec<String>,
     /// Resolvers.
@@ -91,6 +93,8 @@ pub struct NetworkDef {
     pub name: String,
     /// Its name on the host, if it is not the project's own.
     pub external: Option<String>,
+    /// Its name on the host, if it is the project's own and is not to be called `PROJECT_NAME`.
+    pub host_name: Option<String>,
     /// Without a way out.
     pub internal: bool,
     /// Subnets; one, and an IPv6 one where that is on.
@@ -100,8 +104,14 @@ pub struct NetworkDef {
 }
 
 /// Front's own health check also wants its Dovecot alive. Traefik drops the routes of an unhealthy container, and with them
-/// the way by which the certificate comes that Dovecot is waiting for. So only nginx counts here.
-const FRONT_HEALTH: &str = "curl -m3 -skfLo /dev/null http://127.0.0.1:10204/health || exit 1";
+/// the way by which the certificate comes that Dovecot is waiting for. So behind Traefik only nginx counts.
+const NGINX_HEALTH: &str = "curl -m3 -skfLo /dev/null http://127.0.0.1:10204/health || exit 1";
+
+/// Front starts its Dovecot once, which ends at once where there is no certificate yet; when the first one comes, Mailu only
+/// tells a running Dovecot. So the health check starts it.
+const DOVECOT_REVIVAL: &str = "pidof dovecot >/dev/null || { \
+[ -e /certs/letsencrypt/live/mailu-ecdsa/nginx-chain.pem ] && \
+dovecot -c /etc/dovecot/proxy.conf </dev/null >/proc/1/fd/1 2>/proc/1/fd/2; ";
 
 /// The services and networks of `config`.
 ///
@@ -142,6 +152,11 @@ impl<'a> Builder<'a> {
             self.config.images.prefix.as_str(),
             self.config.version
         )
+    }
+
+    /// Whether front wants a PROXY header on port 25, which no other container of Mailu's sends.
+    fn smtp_is_proxied(&self) -> bool {
+        self.config.via() == Via::Traefik && self.config.open_ports().contains(&MailPort::Smtp)
     }
 
     fn logging(&self) -> (String, Vec<(String, String)>) {
@@ -205,6 +220,11 @@ impl<'a> Builder<'a> {
 
         let mut imap = self.core("imap", self.mailu_image("dovecot"), &["front"]);
         imap.env_file = true;
+        if self.smtp_is_proxied() {
+            // Dovecot would submit what Sieve sends to the public name, and come back through Traefik as a stranger that may
+            // not send. It uses both variables for nothing else.
+            imap.environment = pairs(&[("PROXY_PROTOCOL", ""), ("FRONT_ADDRESS", "smtp")]);
+        }
         imap.volumes.push(writable("data/mail", "/mail"));
         imap.volumes.push(overrides("dovecot"));
         if on.search_attachments {
@@ -284,6 +304,10 @@ impl<'a> Builder<'a> {
                 &["admin", "smtp", "imap"],
             );
             fetchmail.env_file = true;
+            if self.smtp_is_proxied() {
+                // What is to be scanned goes to the first of these names, and would come back through Traefik.
+                fetchmail.environment = pairs(&[("HOSTNAMES", "smtp")]);
+            }
             fetchmail.volumes.push(writable("data/fetchmail", "/data"));
             all.push(fetchmail);
         }
@@ -320,14 +344,14 @@ impl<'a> Builder<'a> {
             let address = config.traefik.address.map(|a| a.to_string());
             front.networks.push(("proxy".to_owned(), address));
             front.labels = labels::traefik(config, &self.project);
-            front.healthcheck = Some(Health {
-                command: FRONT_HEALTH.to_owned(),
-                interval: "10s".to_owned(),
-                timeout: "5s".to_owned(),
-                retries: 3,
-                start_period: "60s".to_owned(),
-            });
         }
+        front.healthcheck = front_health(config.tls.mode).map(|command| Health {
+            command,
+            interval: "10s".to_owned(),
+            timeout: "5s".to_owned(),
+            retries: 3,
+            start_period: "60s".to_owned(),
+        });
         front
     }
 
@@ -338,6 +362,7 @@ impl<'a> Builder<'a> {
         let own = |name: &str, subnet: Option<ipnet::Ipv4Net>, internal: bool| NetworkDef {
             name: name.to_owned(),
             external: None,
+            host_name: None,
             internal,
             subnets: subnet.map(|s| s.to_string()).into_iter().collect(),
             ipv6: false,
@@ -350,6 +375,7 @@ impl<'a> Builder<'a> {
         let mut all = vec![main];
         if config.publishes() {
             let mut access = own("access", net.access, false);
+            access.host_name = Some(config.access_network());
             // Without IPv6 here, Docker would hand IPv6 clients over with an IPv4 address of its own.
             if let Some(subnet6) = net.subnet6.filter(|_| net.ipv6) {
                 access.ipv6 = true;
@@ -378,6 +404,7 @@ impl<'a> Builder<'a> {
             all.push(NetworkDef {
                 name: "proxy".to_owned(),
                 external: Some(config.traefik.network.to_string()),
+                host_name: None,
                 internal: false,
                 subnets: Vec::new(),
                 ipv6: false,
@@ -387,11 +414,27 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// A health check in place of the image's, where that one fails its purpose.
+fn front_health(mode: TlsMode) -> Option<String> {
+    match mode {
+        TlsMode::Traefik => Some(NGINX_HEALTH.to_owned()),
+        TlsMode::Passthrough => Some(format!("{NGINX_HEALTH}; {DOVECOT_REVIVAL}true; }}")),
+        TlsMode::Letsencrypt => Some(format!("{NGINX_HEALTH}; {DOVECOT_REVIVAL}exit 1; }}")),
+        TlsMode::Cert | TlsMode::None => None,
+    }
+}
+
 /// The network after `net` of the same size, for `access`.
 fn access_subnet6(net: ipnet::Ipv6Net) -> Option<ipnet::Ipv6Net> {
     let step = 1_u128.checked_shl(128 - u32::from(net.prefix_len()))?;
     let next = u128::from(net.network()).checked_add(step)?;
     ipnet::Ipv6Net::new(next.into(), net.prefix_len()).ok()
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn writable(source: &str, target: &str) -> Mount {

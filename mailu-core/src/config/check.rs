@@ -45,6 +45,16 @@ const GROUPS: &[(Rules, &[&str])] = &[
             "ports.address6",
         ],
     ),
+    (
+        access_first,
+        &[
+            "project",
+            "client",
+            "traefik.network",
+            "tls.mode",
+            "ports.via",
+        ],
+    ),
     (extra_variables, &["version"]),
 ];
 
@@ -983,6 +993,37 @@ fn networks(config: &Config, out: &mut Vec<Finding>) {
                 "is not set: the containers have IPv6, and nobody outside reaches them over it",
             )
             .hint("set `ports.address6 = \"::\"`, or an address of this host"),
+        );
+    }
+}
+
+/// See [`Config::access_network`].
+fn access_first(config: &Config, out: &mut Vec<Finding>) {
+    if !config.publishes() {
+        return;
+    }
+    let access = config.access_network();
+    let main = format!("{}_default", config.project_name());
+    if main < access {
+        out.push(
+            Finding::error(
+                "network.order",
+                "project",
+                format!("must not sort before `{access}`: Docker would let published ports in by the main network, in which everything may relay"),
+            )
+            .value(config.project_name())
+            .hint("begin it with a letter: `project = \"mailu_two\"`"),
+        );
+    }
+    if config.tls.mode.behind_traefik() && *config.traefik.network.as_str() < *access {
+        out.push(
+            Finding::error(
+                "network.order",
+                "traefik.network",
+                format!("must not sort before `{access}`: Docker would let published ports in by the network shared with Traefik"),
+            )
+            .value(&config.traefik.network)
+            .hint("use a network whose name begins with a letter"),
         );
     }
 }

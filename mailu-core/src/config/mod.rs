@@ -231,6 +231,14 @@ impl Config {
         }
     }
 
+    /// The name on the host of the network by which published ports enter front.
+    ///
+    /// Docker takes a container's networks in the order of these names and lets published ports in by the first, so this one
+    /// sorts before all others that front joins.
+    pub fn access_network(&self) -> String {
+        format!("0-{}_access", self.project_name())
+    }
+
     /// The mail host and the further host names.
     pub fn public_names(&self) -> impl Iterator<Item = &MailHost> {
         std::iter::once(&self.mail_host).chain(&self.hostnames)

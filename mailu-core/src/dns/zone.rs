@@ -136,8 +136,37 @@ pub fn zone_file(config: &Config, zone: &ZoneReport, serial: u32) -> String {
     for server in &servers {
         let _ = writeln!(out, "@ IN NS {server}.");
     }
+    for cut in cuts(config, &zone.zone) {
+        let _ = writeln!(
+            out,
+            "; {cut} is a zone of its own; without these nobody finds it."
+        );
+        for server in &servers {
+            let _ = writeln!(out, "{cut}. IN NS {server}.");
+        }
+    }
     out.push_str(&lines(zone));
     out
+}
+
+/// The zones of `dns.zones` that lie directly below `zone`, which delegates them.
+fn cuts<'a>(config: &'a Config, zone: &str) -> Vec<&'a str> {
+    let is_below = |name: &str, above: &str| {
+        name.strip_suffix(above)
+            .is_some_and(|head| head.ends_with('.'))
+    };
+    let inside: Vec<&str> = config
+        .dns
+        .zones
+        .iter()
+        .map(|name| name.as_str())
+        .filter(|name| is_below(name, zone))
+        .collect();
+    inside
+        .iter()
+        .filter(|name| !inside.iter().any(|other| is_below(name, other)))
+        .copied()
+        .collect()
 }
 
 /// The serial of a zone file of ours.

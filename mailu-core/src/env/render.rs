@@ -2,7 +2,7 @@
 
 use super::table;
 use super::{EnvError, EnvFile};
-use crate::config::{Compression, Config, LogLevel, TlsMode, Via, Webmail};
+use crate::config::{Compression, Config, LogLevel, MailPort, TlsMode, Via, Webmail};
 use crate::network;
 use crate::secret::Secrets;
 
@@ -270,6 +270,11 @@ fn front_ports(config: &Config) -> Vec<u16> {
     ports.push(80);
     if config.tls.mode != TlsMode::None {
         ports.push(443);
+    }
+    // The webmail's filters go to port 14190, which Mailu opens together with 4190. Nothing leads to 4190 from outside then.
+    let sieve = MailPort::Sieve.number();
+    if config.services.webmail != Webmail::None && !ports.contains(&sieve) {
+        ports.push(sieve);
     }
     ports.sort_unstable();
     ports

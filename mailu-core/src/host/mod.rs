@@ -23,4 +23,4 @@ pub mod testing;
 
 pub use observe::timestamp;
 pub use perform::{Hidden, Progress};
-pub use root::{DeploymentInfo, Details, Mailu, Outcome, Target};
+pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};

@@ -79,13 +79,11 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
     }
     let (neighbours, findings) = neighbours(layout)?;
     observed.neighbours = neighbours;
-    for network in engine::networks().unwrap_or_default() {
-        for subnet in &network.subnets {
-            match subnet {
-                IpNet::V4(net) => observed.engine_networks.push((network.name.clone(), *net)),
-                IpNet::V6(_) => observed.routes.push(*subnet),
-            }
-        }
+    if let Some(answer) = engine::ask() {
+        observed
+            .routes
+            .extend(answer.networks6.into_iter().map(IpNet::V6));
+        observed.engine = Some(answer.engine);
     }
     Ok((observed, findings))
 }

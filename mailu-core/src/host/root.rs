@@ -14,12 +14,16 @@ use crate::config::Config;
 use crate::config::edit::Document;
 use crate::dkim;
 use crate::dns::{self, PublicKeys, Report};
+use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::names::{ClientId, MailHost};
-use crate::paths::Layout;
-use crate::plan::{self, Deployment, Fresh, Nothing, Plan, Request};
+use crate::paths::{DEFAULT_ROOT, Layout};
+use crate::plan::{self, Deployment, Fresh, Nothing, Observed, Plan, Request};
 use crate::secret::{Secret, Secrets};
+
+/// The name of the first account's document among the secrets.
+const FIRST_ACCOUNT: &str = "first_account";
 
 /// Which deployment is meant.
 #[derive(Debug, Clone, Default)]
@@ -129,6 +133,19 @@ pub struct Outcome {
     pub details: Details,
     /// The DNS records to publish.
     pub dns: Report,
+    /// What to do next, in this order.
+    pub next: Vec<NextStep>,
+}
+
+/// Something that is left to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct NextStep {
+    /// What it is for.
+    pub why: String,
+    /// What to type.
+    pub command: String,
 }
 
 /// Operates the deployments below one root.
@@ -331,19 +348,28 @@ impl Mailu {
         Ok(Details::of(layout, &config))
     }
 
-    /// A secret of the deployment at `layout`, by the name of its file.
+    /// A secret of the deployment at `layout`, by the name of its file; or, as `first_account`, what
+    /// `flask mailu config-import -u` reads to make the email domains and the first administrator.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] for an unknown name, [`ErrorKind::NotFound`] if it does not exist yet.
     pub fn secret(&self, layout: &Layout, name: &str) -> Result<Secret, Error> {
+        if name == FIRST_ACCOUNT {
+            let (config, _) = self.config(layout)?;
+            let password = self.secret(layout, "admin_password")?;
+            return Ok(first_account(&config, &password));
+        }
         if !Secrets::NAMES.contains(&name) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 "secret.unknown",
                 format!("read the secret `{name}`: there is no such secret"),
             )
-            .hint(format!("there are: {}", Secrets::NAMES.join(", "))));
+            .hint(format!(
+                "there are: {}, {FIRST_ACCOUNT}",
+                Secrets::NAMES.join(", ")
+            )));
         }
         let path = layout.secret(name);
         match fs::read_to_string(&path) {
@@ -435,16 +461,39 @@ impl Mailu {
     }
 }
 
+/// Mailu's import takes JSON, as YAML (`core/admin/mailu/schemas.py`), and hashes the password itself.
+fn first_account(config: &Config, password: &Secret) -> Secret {
+    let domains: Vec<_> = config
+        .domains()
+        .map(|domain| serde_json::json!({ "name": domain.as_str() }))
+        .collect();
+    let document = serde_json::json!({
+        "domain": domains,
+        "user": [{
+            "email": config.admin_email.to_string(),
+            "password": password.expose(),
+            "hash_password": true,
+            "global_admin": true,
+        }],
+    });
+    Secret::new(document.to_string())
+}
+
 fn config_text(layout: &Layout) -> Result<String, Error> {
     let path = layout.config();
     fs::read_to_string(&path).map_err(|error| files::failed("read", &path, error))
 }
 
-fn prepare(layout: &Layout, request: &Request, fresh: &mut dyn Fresh) -> Result<Deployment, Error> {
+fn prepare(
+    layout: &Layout,
+    request: &Request,
+    fresh: &mut dyn Fresh,
+) -> Result<(Deployment, Vec<NextStep>), Error> {
     let (mut observed, mut findings) = observe::observe(layout)?;
     let resolved = plan::resolve(layout, request, &observed)?;
     observed.certificate = super::certificate::read(&resolved.config, observe::now_seconds())?;
     let mut deployment = plan::deploy(layout, request, &observed, fresh)?;
+    let next = next_steps(layout, &deployment.config, &observed);
     if !observe::privileged() {
         findings.push(
             Finding::notice(
@@ -456,15 +505,67 @@ fn prepare(layout: &Layout, request: &Request, fresh: &mut dyn Fresh) -> Result<
         );
     }
     deployment.plan.findings.append(&mut findings);
-    Ok(deployment)
+    Ok((deployment, next))
 }
 
-fn outcome(layout: &Layout, deployment: Deployment, performed: bool) -> Outcome {
+/// From files on disk to a server that runs.
+fn next_steps(layout: &Layout, config: &Config, observed: &Observed) -> Vec<NextStep> {
+    let step = |why: &str, command: String| NextStep {
+        why: why.to_owned(),
+        command,
+    };
+    let mut next = Vec::new();
+    let network = config.traefik.network.as_str();
+    let exists = observed
+        .engine
+        .iter()
+        .flat_map(|engine| &engine.networks)
+        .any(|there| there.name == network);
+    if let Some(create) = engine::proxy_command(config).filter(|_| !exists) {
+        next.push(step(
+            "make the network that Traefik joins, once for this host",
+            create,
+        ));
+    }
+    if observed.entries.contains_key("data/admin/main.db") {
+        return next;
+    }
+    let directory = layout.directory();
+    next.push(step(
+        "start the containers",
+        format!("cd {} && docker compose up -d", directory.display()),
+    ));
+    let client = config
+        .client
+        .as_ref()
+        .map(|client| format!(" --client-id {client}"))
+        .unwrap_or_default();
+    let root = if layout.root() == Path::new(DEFAULT_ROOT) {
+        String::new()
+    } else {
+        format!(" --root {}", layout.root().display())
+    };
+    next.push(step(
+        "make the administrator's account, once admin is healthy",
+        format!(
+            "mailu show --domain {}{client}{root} --reveal {FIRST_ACCOUNT} | docker compose exec -T admin flask mailu config-import -u",
+            config.mail_host
+        ),
+    ));
+    next
+}
+
+fn outcome(
+    layout: &Layout,
+    (deployment, next): (Deployment, Vec<NextStep>),
+    performed: bool,
+) -> Outcome {
     Outcome {
         details: Details::of(layout, &deployment.config),
         dns: deployment.rendered.dns,
         plan: deployment.plan,
         performed,
+        next,
     }
 }
 
@@ -478,14 +579,14 @@ pub(super) fn deploy_with(
 ) -> Result<Outcome, Error> {
     // First without lock and without drawing: bad input must not leave so much as a directory.
     let shown = prepare(layout, request, &mut Nothing)?;
-    if shown.plan.steps.is_empty() {
+    if shown.0.plan.steps.is_empty() {
         return Ok(outcome(layout, shown, false));
     }
     let _locks = lock::take(layout)?;
     let deployment = prepare(layout, request, fresh)?;
-    if deployment.plan.steps.is_empty() {
+    if deployment.0.plan.steps.is_empty() {
         return Ok(outcome(layout, deployment, false));
     }
-    perform(&deployment.plan, disk, observe::privileged(), progress)?;
+    perform(&deployment.0.plan, disk, observe::privileged(), progress)?;
     Ok(outcome(layout, deployment, true))
 }

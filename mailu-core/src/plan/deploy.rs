@@ -10,7 +10,7 @@ use super::{
     Step, TEMPORARY_SUFFIX,
 };
 use crate::config::Config;
-use crate::env::Base;
+use crate::env::{Base, EnvFile};
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::hash::sha256;
@@ -74,6 +74,7 @@ pub fn deploy(
     planner.env_file("mailu.env", &rendered.mailu_env)?;
     planner.env_file(".env", &rendered.compose_env)?;
     planner.whole_file("docker-compose.yml", rendered.compose.as_bytes());
+    planner.taken_down_first(&rendered.compose);
     planner.dns(&rendered)?;
     planner.leftovers();
     planner.installed();
@@ -349,6 +350,46 @@ impl<'a> Planner<'a> {
         step.content = Some(Content(wanted.into_bytes()));
     }
 
+    /// Docker changes neither the addresses of a network that is in use nor the name of a project.
+    fn taken_down_first(&mut self, wanted: &str) {
+        let path = self.layout.file("docker-compose.yml");
+        if !self
+            .steps
+            .iter()
+            .any(|step| step.path == path && step.action == Action::UpdateFile)
+        {
+            return;
+        }
+        let text = |name| self.entry(name).and_then(Entry::text).unwrap_or_default();
+        let (there, wanted) = (networks(text("docker-compose.yml")), networks(wanted));
+        let changed = there
+            .iter()
+            .any(|(name, old)| wanted.get(name).is_some_and(|new| new != old));
+        let old = EnvFile::parse(text(".env"))
+            .ok()
+            .and_then(|file| Some(file.get("COMPOSE_PROJECT_NAME")?.text.clone()))
+            .unwrap_or_else(|| self.config.project_name());
+        let what = if old != self.config.project_name() {
+            "the project's name changes"
+        } else if changed {
+            "networks change"
+        } else {
+            return;
+        };
+        let directory = self.layout.directory();
+        self.findings.push(
+            Finding::notice(
+                "compose.take_down_first",
+                "docker-compose.yml",
+                format!("{what}, which `docker compose up` alone does not bring about where containers run"),
+            )
+            .hint(format!(
+                "if they run: `cd {} && docker compose -p {old} down && docker compose up -d`; mail that arrives meanwhile is sent again by the other side",
+                directory.display()
+            )),
+        );
+    }
+
     /// A name after `--reset` that means nothing is a slip of the keyboard.
     fn unchosen(&mut self) {
         for name in &self.request.reset {
@@ -462,6 +503,25 @@ impl<'a> Planner<'a> {
             conflicts: self.conflicts,
         })
     }
+}
+
+/// The networks of a compose file of ours, by name.
+fn networks(compose: &str) -> BTreeMap<&str, Vec<&str>> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut name = "";
+    let body = compose
+        .split_once("\nnetworks:\n")
+        .map_or("", |(_, rest)| rest);
+    for line in body.lines() {
+        match line
+            .strip_prefix("  ")
+            .and_then(|rest| rest.strip_suffix(':'))
+        {
+            Some(new) if !new.starts_with(' ') => name = new,
+            _ => all.entry(name).or_default().push(line),
+        }
+    }
+    all
 }
 
 pub(super) fn push<'a>(steps: &'a mut Vec<Step>, action: Action, path: &Path) -> &'a mut Step {

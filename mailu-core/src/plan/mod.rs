@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::dkim::DkimKey;
+use crate::engine::Engine;
 use crate::env::{self, Conflict, Override};
 use crate::finding::Finding;
 use crate::fleet::Neighbour;
@@ -121,8 +122,8 @@ pub struct Observed {
     pub neighbours: Vec<Neighbour>,
     /// Networks that the host reaches otherwise than by its default route.
     pub routes: Vec<IpNet>,
-    /// Networks of the container engine, by name.
-    pub engine_networks: Vec<(String, Ipv4Net)>,
+    /// The container engine, if one answers.
+    pub engine: Option<Engine>,
     /// The host's own public address, if it has one on an interface.
     pub public_ipv4: Option<Ipv4Addr>,
     /// Memory in bytes.

@@ -3,6 +3,7 @@
 use super::{Observed, Request, adopt};
 use crate::config::edit::Document;
 use crate::config::{Config, Parsed};
+use crate::engine;
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
@@ -108,11 +109,13 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
     }
 
     let mut reserved = fleet::reserved(&observed.neighbours);
-    for (name, net) in &observed.engine_networks {
-        if *name == config.traefik.network.as_str() {
-            reserved.proxies.push((name.clone(), *net));
+    for network in observed.engine.iter().flat_map(|engine| &engine.networks) {
+        if network.name == config.traefik.network.as_str() {
+            reserved
+                .proxies
+                .push((network.name.clone(), network.subnet));
         } else {
-            reserved.networks.push((*net).into());
+            reserved.networks.push(network.subnet.into());
         }
     }
     let mut drawn = Vec::new();
@@ -140,6 +143,9 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
         findings.extend(crate::config::errors(invalid.findings()).cloned());
     }
     findings.extend(fleet::clashes(&config, &observed.neighbours));
+    if let Some(engine) = &observed.engine {
+        findings.extend(engine::judge(&config, engine));
+    }
     findings.extend(memory(&config, request, observed));
     if has_errors(&findings) {
         return Err(invalid_input(findings));
