@@ -146,6 +146,30 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
             }
         }
     }
+    let six = |config: &Config| -> Vec<IpNet> {
+        let all = network::claimed(config).into_iter().map(|(_, net)| net);
+        all.filter(|net| net.addr().is_ipv6()).collect()
+    };
+    let theirs = six(other);
+    let shared = six(config).into_iter().find_map(|mine| {
+        Some((
+            mine,
+            *theirs.iter().find(|net| network::overlap(mine, **net))?,
+        ))
+    });
+    if let Some((mine, theirs)) = shared {
+        out.push(
+            Finding::error(
+                "fleet.network",
+                "network.subnet6",
+                format!(
+                    "must not share addresses with {name}: {mine} here, {theirs} there. Where ports are published, `access` takes the network after `network.subnet6` too"
+                ),
+            )
+            .value(config.network.subnet6.map(|net| net.to_string()).unwrap_or_default())
+            .hint("remove `network.subnet6` to have another one drawn"),
+        );
+    }
     if same_proxy
         && config.traefik.address.is_some()
         && config.traefik.address == other.traefik.address

@@ -96,6 +96,27 @@ pub(crate) fn named(config: &Config) -> Vec<(&'static str, Ipv4Net)> {
         .collect()
 }
 
+/// All that `config` claims: the networks that it names, its IPv6 subnet, and the IPv6 subnet that `access` gets.
+pub(crate) fn claimed(config: &Config) -> Vec<(&'static str, IpNet)> {
+    let mut all: Vec<(&str, IpNet)> = named(config)
+        .into_iter()
+        .map(|(key, net)| (key, IpNet::V4(net)))
+        .collect();
+    if let Some(net) = config.network.subnet6.filter(|_| config.network.ipv6) {
+        let access = access_subnet6(net).filter(|_| config.publishes());
+        let own = std::iter::once(net).chain(access);
+        all.extend(own.map(|net| ("network.subnet6", IpNet::V6(net))));
+    }
+    all
+}
+
+/// The IPv6 subnet of `access`: the one after `net`, of the same size.
+pub(crate) fn access_subnet6(net: Ipv6Net) -> Option<Ipv6Net> {
+    let step = 1_u128.checked_shl(128 - u32::from(net.prefix_len()))?;
+    let next = u128::from(net.network()).checked_add(step)?;
+    Ipv6Net::new(next.into(), net.prefix_len()).ok()
+}
+
 /// What other deployments of the host have been promised.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reserved {
@@ -110,15 +131,13 @@ pub struct Reserved {
 impl Reserved {
     /// Adds what `config` has been promised.
     pub fn add(&mut self, config: &Config) {
-        for (key, net) in named(config) {
-            if key == "traefik.subnet" {
-                self.proxies.push((config.traefik.network.to_string(), net));
-            } else {
-                self.networks.push(IpNet::V4(net));
+        for (key, net) in claimed(config) {
+            match net {
+                IpNet::V4(net) if key == "traefik.subnet" => {
+                    self.proxies.push((config.traefik.network.to_string(), net));
+                }
+                _ => self.networks.push(net),
             }
-        }
-        if let Some(net) = config.network.subnet6.filter(|_| config.network.ipv6) {
-            self.networks.push(IpNet::V6(net));
         }
         if let Some(address) = config.traefik.address {
             self.fronts

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
+use mailu_core::fleet::{Neighbour, clashes};
 use mailu_core::network::{Reserved, draw, overlap};
 
 use crate::support::{Root, Run};
@@ -176,6 +177,52 @@ fn published_addresses_are_not_shared() {
         );
     }
     published(3, "three", "127.0.0.4", "cert").expect_code(0);
+}
+
+/// The deployment of domain `d{n}.com`, with more lines of configuration.
+fn deployment(n: u8, lines: &str) -> mailu_core::Config {
+    let text = format!(
+        "mail_host = \"mail.d{n}.com\"\nemail_domain = \"d{n}.com\"\nadmin_email = \"admin@d{n}.com\"\nclient = \"c{n}\"\n{lines}"
+    );
+    mailu_core::Config::from_toml(&text).unwrap().config
+}
+
+/// What the second deployment is told about the first: id, key and text of each finding.
+fn told(first: &str, second: &str) -> Vec<String> {
+    let neighbour = Neighbour::new("/one".into(), deployment(1, first));
+    clashes(&deployment(2, second), &[neighbour])
+        .into_iter()
+        .map(|finding| format!("{} {finding}", finding.id))
+        .collect()
+}
+
+#[test]
+fn ipv6_networks_are_not_shared() {
+    let six = |subnet: &str, n: u8| {
+        format!(
+            "[network]\nipv6 = true\nsubnet6 = \"{subnet}\"\n[tls]\nmode = \"cert\"\n[ports]\naddress = \"192.0.2.{n}\"\naddress6 = \"2001:db8::{n}\"\n"
+        )
+    };
+    // The second of each pair: the same, and the ones beside it, of which `access` takes the next.
+    for theirs in ["fd00:0:0:5::/64", "fd00:0:0:4::/64", "fd00:0:0:6::/64"] {
+        let told = told(&six(theirs, 1), &six("fd00:0:0:5::/64", 2));
+        assert!(
+            told.len() == 1
+                && told[0].starts_with("fleet.network `network.subnet6` = `fd00:0:0:5::/64`"),
+            "{theirs}: {told:?}"
+        );
+    }
+    assert_eq!(
+        told(&six("fd00:0:0:7::/64", 1), &six("fd00:0:0:5::/64", 2)),
+        Vec::<String>::new()
+    );
+    let mut reserved = Reserved::default();
+    reserved.add(&deployment(1, &six("fd00:0:0:5::/64", 1)));
+    assert!(
+        reserved
+            .networks
+            .contains(&"fd00:0:0:6::/64".parse().unwrap())
+    );
 }
 
 #[test]

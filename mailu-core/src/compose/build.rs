@@ -381,7 +381,7 @@ impl<'a> Builder<'a> {
                 access.ipv6 = true;
                 access
                     .subnets
-                    .extend(access_subnet6(subnet6).map(|s| s.to_string()));
+                    .extend(network::access_subnet6(subnet6).map(|s| s.to_string()));
             }
             all.push(access);
         }
@@ -422,13 +422,6 @@ fn front_health(mode: TlsMode) -> Option<String> {
         TlsMode::Letsencrypt => Some(format!("{NGINX_HEALTH}; {DOVECOT_REVIVAL}exit 1; }}")),
         TlsMode::Cert | TlsMode::None => None,
     }
-}
-
-/// The network after `net` of the same size, for `access`.
-fn access_subnet6(net: ipnet::Ipv6Net) -> Option<ipnet::Ipv6Net> {
-    let step = 1_u128.checked_shl(128 - u32::from(net.prefix_len()))?;
-    let next = u128::from(net.network()).checked_add(step)?;
-    ipnet::Ipv6Net::new(next.into(), net.prefix_len()).ok()
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
