@@ -252,6 +252,72 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
             .hint("give each deployment an address of its own: `--set ports.address=ADDRESS`"),
         );
     }
+
+    // A specific address may be one that Traefik leaves alone; all addresses never are.
+    for (key, every, hint) in [
+        ("ports.address", "0.0.0.0", "--set ports.address=ADDRESS"),
+        ("ports.address6", "[::]", "--set ports.address6=ADDRESS"),
+    ] {
+        let ours = against_traefik(config, &[every], other);
+        if !ours.is_empty() {
+            out.push(
+                Finding::error(
+                    "fleet.port",
+                    key,
+                    format!(
+                        "must be an address that Traefik leaves free: it has port {} already, for {name}",
+                        ours.join(", ")
+                    ),
+                )
+                .value(every.trim_matches(['[', ']']))
+                .hint(format!("publish on another address of this host (`{hint}`), and have Traefik listen on its own one only")),
+            );
+        }
+    }
+    let theirs = against_traefik(other, &["0.0.0.0", "[::]"], config);
+    if !theirs.is_empty() {
+        let only_mail = !theirs
+            .iter()
+            .any(|port| matches!(port.as_str(), "80" | "443"));
+        let mut finding = Finding::error(
+            "fleet.port",
+            if only_mail { "ports.via" } else { "tls.mode" },
+            format!(
+                "needs Traefik to listen on port {}, which {name} publishes on every address of this host",
+                theirs.join(", ")
+            ),
+        );
+        if only_mail {
+            finding = finding.hint("publish the mail ports on an address of their own: `--set ports.via=published --set ports.address=ADDRESS`");
+        }
+        out.push(finding.hint("set `ports.address` there to an address of its own, and have Traefik listen on another"));
+    }
+}
+
+/// The ports that Traefik holds on the host for `config`.
+fn held_by_traefik(config: &Config) -> Vec<u16> {
+    if !config.tls.mode.behind_traefik() {
+        return Vec::new();
+    }
+    let mut ports = vec![80, 443];
+    if config.via() == Via::Traefik {
+        ports.extend(config.open_ports().iter().map(|port| port.number()));
+    }
+    ports
+}
+
+/// Ports that `publisher` wants on `every` address of the host, and that Traefik has on one of them for `other`.
+fn against_traefik(publisher: &Config, every: &[&str], other: &Config) -> Vec<String> {
+    let held = held_by_traefik(other);
+    let mut ports: Vec<String> = crate::compose::published(publisher)
+        .iter()
+        .filter_map(|published| split(published))
+        .filter(|(address, _)| every.contains(address))
+        .filter(|(_, port)| held.iter().any(|held| held.to_string() == *port))
+        .map(|(_, port)| port.to_owned())
+        .collect();
+    ports.dedup();
+    ports
 }
 
 /// Address and port of `ADDRESS:PORT:PORT`.

@@ -197,6 +197,74 @@ fn told(first: &str, second: &str) -> Vec<String> {
 }
 
 #[test]
+fn all_addresses_are_not_free_beside_traefik() {
+    let at = |address: &str| format!("[tls]\nmode = \"cert\"\n[ports]\naddress = \"{address}\"\n");
+    let mail_at =
+        |address: &str| format!("[ports]\nvia = \"published\"\naddress = \"{address}\"\n");
+    let six = "[tls]\nmode = \"cert\"\n[ports]\naddress = \"192.0.2.1\"\naddress6 = \"::\"\n[network]\nipv6 = true\n";
+    for (first, second, key, ports) in [
+        (
+            "",
+            at("0.0.0.0"),
+            "ports.address",
+            "port 25, 80, 143, 443, 465",
+        ),
+        ("", mail_at("0.0.0.0"), "ports.address", "port 25, 143, 465"),
+        (
+            "",
+            six.to_owned(),
+            "ports.address6",
+            "port 25, 80, 143, 443, 465",
+        ),
+        (
+            &mail_at("127.0.0.2"),
+            at("0.0.0.0"),
+            "ports.address",
+            "port 80, 443 ",
+        ),
+        (
+            &at("0.0.0.0"),
+            String::new(),
+            "tls.mode",
+            "port 25, 80, 143, 443, 465",
+        ),
+        (
+            &mail_at("0.0.0.0"),
+            String::new(),
+            "ports.via",
+            "port 25, 143, 465",
+        ),
+        (
+            &at("0.0.0.0"),
+            mail_at("127.0.0.2"),
+            "tls.mode",
+            "port 80, 443,",
+        ),
+    ] {
+        let told = told(first, &second);
+        assert!(
+            told.iter().any(
+                |line| line.starts_with(&format!("fleet.port `{key}`")) && line.contains(ports)
+            ),
+            "{first}{second}: {told:?}"
+        );
+    }
+    // Traefik may be bound to another address.
+    for (first, second) in [
+        (String::new(), at("192.0.2.7")),
+        (String::new(), mail_at("192.0.2.7")),
+        (at("192.0.2.7"), String::new()),
+        (at("192.0.2.7"), mail_at("192.0.2.8")),
+    ] {
+        assert_eq!(
+            told(&first, &second),
+            Vec::<String>::new(),
+            "{first}{second}"
+        );
+    }
+}
+
+#[test]
 fn ipv6_networks_are_not_shared() {
     let six = |subnet: &str, n: u8| {
         format!(
