@@ -92,6 +92,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("limits.messages = \"\"", "limits.messages", "", "answers 500"),
     ("limits.auth_per_ip = \"5 per fortnight\"", "limits.auth_per_ip", "5 per fortnight", "answers 500"),
     ("limits.auth_per_user = \"0/day\"", "limits.auth_per_user", "0/day", "above 0"),
+    ("limits.messages = \"10/hour;200/day\"", "limits.messages", "10/hour;200/day", "the first of several"),
+    ("limits.auth_per_user = \"10/hour, 50/day\"", "limits.auth_per_user", "10/hour, 50/day", "the first of several"),
     // Relay.
     ("relay.host = \"[smtp.example.net]:465\"", "relay.host", "[smtp.example.net]:465", "use 587"),
     ("relay.host = \"smtp\"", "relay.host", "smtp", "[host]:port"),

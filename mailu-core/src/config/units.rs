@@ -120,7 +120,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// How often something may happen: the grammar of Python's `limits`, which Mailu's admin parses on every request.
+/// How often something may happen: one rate in the grammar of Python's `limits`, which Mailu's admin parses on every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimit(String);
 
@@ -154,10 +154,13 @@ impl FromStr for RateLimit {
             )
             .then_some(())
         };
-        if text.split([',', ';', '|']).all(|item| one(item).is_some()) {
-            Ok(Self(text.trim().to_owned()))
-        } else {
+        let mut rates = text.split([',', ';', '|']);
+        if !rates.clone().all(|item| one(item).is_some()) {
             Err(RULE)
+        } else if rates.nth(1).is_some() {
+            Err("must be one rate: Mailu goes by the first of several and ignores the others")
+        } else {
+            Ok(Self(text.trim().to_owned()))
         }
     }
 }
@@ -605,7 +608,6 @@ mod tests {
             "5/hour",
             "50/day",
             "10 per 2 hours",
-            "1/second;100/day",
             "200/DAY",
             "3 / minute",
         ] {
@@ -623,6 +625,9 @@ mod tests {
             "-5/hour",
             "5/day,",
             "99999999999/day",
+            "1/second;100/day",
+            "1/second, 100/day",
+            "1/second|100/day",
         ] {
             assert!(!ok::<RateLimit>(bad), "{bad}");
         }

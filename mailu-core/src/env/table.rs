@@ -943,6 +943,8 @@ mod tests {
             ("TLS_FLAVOR", "selfsigned"),
             ("AUTH_RATELIMIT_IP", "5 per fortnight"),
             ("MESSAGE_RATELIMIT", ""),
+            ("MESSAGE_RATELIMIT", "10/hour;200/day"),
+            ("AUTH_RATELIMIT_USER", "10/hour,50/day"),
             ("AUTH_RATELIMIT_IP_V4_MASK", "33"),
             ("AUTH_RATELIMIT_EXEMPTION", "10.0.0.0/33"),
             ("SESSION_KEY_BITS", "32"),
