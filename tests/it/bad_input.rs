@@ -68,6 +68,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("[services]\nsearch = false\nsearch_attachments = true", "services.search_attachments", "true", "full-text index"),
     ("mail.search_languages = []", "mail.search_languages", "[]", "at least one language"),
     ("mail.search_languages = [\"english\"]", "mail.search_languages[0]", "english", "language code"),
+    ("mail.search_languages = [\"en\", \"pl\"]", "mail.search_languages[1]", "pl", "ru, sv or tr"),
     ("version = \"2024.06.51\"\nservices.api = true", "services.api", "true", "CVE-2026-49217"),
     ("mail.compression = \"lzma\"", "mail.compression", "lzma", "must be one of"),
     ("mail.compression_level = 3", "mail.compression_level", "3", "no effect"),

@@ -360,6 +360,10 @@ fn require(holds: bool, rule: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(rule) }
 }
 
+const LANGUAGES: [&str; 14] = [
+    "da", "de", "en", "es", "fi", "fr", "it", "nl", "no", "pt", "ro", "ru", "sv", "tr",
+];
+
 checked_text! {
     /// One line of text for people. Quotes, `$` and `#` are fine; line breaks are not.
     Line: |text| {
@@ -475,11 +479,11 @@ checked_text! {
             "must be an SPF mechanism: `include:…`, `ip4:…`, `ip6:…`, `a:…`, `mx:…` or `exists:…` (RFC 7208 §5; `all` is set by `dns.spf_all`)",
         )
     };
-    /// A language code for full-text search.
+    /// A language code for full-text search: one of those that Dovecot has a stemmer for.
     Language: |text| {
         require(
-            matches!(text.len(), 2 | 3) && text.bytes().all(|b| b.is_ascii_lowercase()),
-            "must be a language code of two or three letters, such as `en`",
+            LANGUAGES.contains(&text),
+            "must be a language code that Dovecot's search knows: da, de, en, es, fi, fr, it, nl, no, pt, ro, ru, sv or tr",
         )
     };
     /// A zone of the tz database, such as `Europe/Berlin`.

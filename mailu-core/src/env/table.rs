@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::config::sounds_secret;
-use crate::config::units::{Delimiters, HttpUrl, RateLimit, RelayHost, Timezone, UrlPath, Version};
+use crate::config::units::{
+    Delimiters, HttpUrl, Language, RateLimit, RelayHost, Timezone, UrlPath, Version,
+};
 use crate::finding::{Finding, nearest};
 use crate::names::{DomainName, EmailAddress, EmailDomain, LocalPart, MailHost, Selector};
 
@@ -219,14 +221,11 @@ fn search_languages(text: &str) -> Result<(), String> {
     if text == "no" {
         return Err("must be `off` to switch search off: `no` is the code of Norwegian".to_owned());
     }
-    if !text.is_empty()
-        && text
-            .split(',')
-            .all(|l| matches!(l.len(), 2 | 3) && l.bytes().all(|b| b.is_ascii_lowercase()))
-    {
-        Ok(())
-    } else {
-        Err("must be `off` or a comma-separated list of language codes without spaces".to_owned())
+    match text.split(',').map(parses::<Language>).find(Result::is_err) {
+        Some(Err(rule)) => Err(format!(
+            "must be `off` or a comma-separated list without spaces; each item {rule}"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -965,6 +964,9 @@ mod tests {
             ("API_TOKEN", "abc"),
             ("API_TOKEN", ""),
             ("FULL_TEXT_SEARCH", "no"),
+            ("FULL_TEXT_SEARCH", "en,pl"),
+            ("FULL_TEXT_SEARCH", "en, de"),
+            ("FULL_TEXT_SEARCH", ""),
             ("FULL_TEXT_SEARCH_ATTACHMENTS", "false"),
             ("DEFER_ON_TLS_ERROR", "False"),
             ("COMPRESSION", "none"),
