@@ -245,6 +245,27 @@ fn header_name(text: &str) -> Result<(), String> {
     }
 }
 
+/// What the image has drivers for: `mysql:` without one, for example, asks for a module that is not there.
+fn database(text: &str) -> Result<(), String> {
+    const SERVERS: [&str; 4] = [
+        "postgresql",
+        "postgresql+psycopg2",
+        "mysql+mysqlconnector",
+        "mariadb+mysqlconnector",
+    ];
+    let fine = text
+        .strip_prefix("sqlite:////")
+        .is_some_and(|path| !path.is_empty())
+        || text.split_once("://").is_some_and(|(dialect, rest)| {
+            SERVERS.contains(&dialect) && !rest.starts_with('/') && rest.contains('/')
+        });
+    if fine {
+        Ok(())
+    } else {
+        Err("must be a URL such as `sqlite:////data/main.db`, `postgresql://user:password@host/name` or `mysql+mysqlconnector://user:password@host/name`; admin does not start with anything else, or loses its data with the container".to_owned())
+    }
+}
+
 fn plugins(text: &str) -> Result<(), String> {
     list(
         text,
@@ -455,7 +476,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
     var("DB_HOST", Rule::Any),
     var("DB_NAME", Rule::Any),
     var("SQLITE_DATABASE_FILE", Rule::Any),
-    var("SQLALCHEMY_DATABASE_URI", Rule::Any),
+    var("SQLALCHEMY_DATABASE_URI", Rule::Custom(database)),
     var("SQLALCHEMY_DATABASE_URI_ROUNDCUBE", Rule::Any),
     var("RATELIMIT_STORAGE_URL", Rule::Any),
     var("INSTANCE_ID_PATH", Rule::Any),
@@ -952,6 +973,11 @@ mod tests {
             ("DEFAULT_SPAM_THRESHOLD", "high"),
             ("PROXY_AUTH_WHITELIST", "proxy"),
             ("DB_FLAVOR", "mariadb"),
+            ("SQLALCHEMY_DATABASE_URI", "garbage"),
+            ("SQLALCHEMY_DATABASE_URI", "mysql://u:p@host/mailu"),
+            ("SQLALCHEMY_DATABASE_URI", "postgres://u:p@host/mailu"),
+            ("SQLALCHEMY_DATABASE_URI", "postgresql://"),
+            ("SQLALCHEMY_DATABASE_URI", "sqlite:///data/main.db"),
             ("MESSAGE_SIZE_LIMIT", ""),
             ("FETCHMAIL_DELAY", "10m"),
             ("ROUNDCUBE_DB_FLAVOR", "mariadb"),
@@ -1001,6 +1027,9 @@ mod tests {
             ("FULL_TEXT_SEARCH", "en,de"),
             ("FULL_TEXT_SEARCH", "off"),
             ("WELCOME_BODY", "a\nb"),
+            ("SQLALCHEMY_DATABASE_URI", "sqlite:////data/main.db"),
+            ("SQLALCHEMY_DATABASE_URI", "postgresql://u:p@host/mailu"),
+            ("SQLALCHEMY_DATABASE_URI", "mysql+mysqlconnector://u:p@h/m"),
             ("SQLALCHEMY_DATABASE_URI_FILE", "/run/secrets/uri"),
         ] {
             assert_eq!(judged(name, value), None, "{name}={value}");
