@@ -139,6 +139,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("env.\"A B\" = \"x\"", "env.A B", "", "variable name"),
     ("env.AUTH_REQUIRE_TOKENS = \"1\"", "env.AUTH_REQUIRE_TOKENS", "1", "count as true"),
     ("version = \"2024.06.54\"\nenv.PROXY_AUTH_WHITELIST = \"10.0.0.1\"", "env.PROXY_AUTH_WHITELIST", "10.0.0.1", "GHSA-rfhj-4wcq-74xg"),
+    ("env.SUBNET_FILE = \"/data/subnet\"", "env.SUBNET_FILE", "", "admin would take `SUBNET` from that file"),
+    ("env.SQLALCHEMY_DATABASE_URI = \"hunter2hunter2\"", "env.SQLALCHEMY_DATABASE_URI", "", "sqlite:////data/main.db"),
     // Unknown keys.
     ("mailhost = \"x\"", "mailhost", "x", "nearest is `mail_host`"),
     ("webmail = \"roundcube\"", "webmail", "roundcube", "services.webmail"),

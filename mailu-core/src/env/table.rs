@@ -878,10 +878,58 @@ pub(crate) fn check(name: &str, value: &str, at: &str, version: Version) -> Opti
     })
 }
 
+/// Those that admin also takes from a file: `DEFAULT_CONFIG` in `core/admin/mailu/configuration.py`.
+const FROM_FILES: &str = "SECRET_KEY DOMAIN HOSTNAMES POSTMASTER SUBNET SUBNET6 TLS_FLAVOR INBOUND_TLS_ENFORCE \
+    DEFER_ON_TLS_ERROR AUTH_RATELIMIT_IP AUTH_RATELIMIT_USER AUTH_RATELIMIT_IP_V4_MASK AUTH_RATELIMIT_IP_V6_MASK \
+    AUTH_RATELIMIT_EXEMPTION AUTH_RATELIMIT_EXEMPTION_LENGTH DISABLE_STATISTICS DMARC_RUA DMARC_RUF WELCOME \
+    WELCOME_SUBJECT WELCOME_BODY DKIM_SELECTOR DKIM_PATH DEFAULT_QUOTA MESSAGE_RATELIMIT MESSAGE_RATELIMIT_EXEMPTION \
+    RECIPIENT_DELIMITER WILDCARD_SENDERS SITENAME WEBSITE LOGO_URL LOGO_BACKGROUND ADMIN WEB_ADMIN WEB_WEBMAIL WEB_API \
+    WEBMAIL API API_TOKEN AUTH_REQUIRE_TOKENS FULL_TEXT_SEARCH FULL_TEXT_SEARCH_ATTACHMENTS LOG_LEVEL SESSION_KEY_BITS \
+    SESSION_TIMEOUT PERMANENT_SESSION_LIFETIME SESSION_COOKIE_SECURE CREDENTIAL_ROUNDS TLS_PERMISSIVE TZ \
+    DEFAULT_SPAM_THRESHOLD PORTS PROXY_AUTH_WHITELIST PROXY_AUTH_HEADER PROXY_AUTH_CREATE PROXY_AUTH_LOGOUT_URL \
+    DB_FLAVOR DB_USER DB_PW DB_HOST DB_NAME SQLITE_DATABASE_FILE SQLALCHEMY_DATABASE_URI \
+    SQLALCHEMY_DATABASE_URI_ROUNDCUBE RATELIMIT_STORAGE_URL INSTANCE_ID_PATH STATS_ENDPOINT MEMORY_SESSIONS DEBUG \
+    DEBUG_PROFILER DEBUG_ASSETS TEMPLATES_AUTO_RELOAD BABEL_DEFAULT_LOCALE BABEL_DEFAULT_TIMEZONE DOMAIN_REGISTRATION \
+    FETCHMAIL_ENABLED RECAPTCHA_PUBLIC_KEY RECAPTCHA_PRIVATE_KEY";
+
+/// `NAME_FILE`: admin alone reads it, and takes it instead of `NAME`.
+fn from_file(variable: &Variable, at: &str) -> Option<Finding> {
+    let name = variable.name;
+    if !FROM_FILES.split(' ').any(|known| known == name) {
+        return Some(
+            Finding::warning(
+                "env.no_file",
+                at,
+                format!("has no effect: no service takes `{name}` from a file"),
+            )
+            .hint(format!("remove it, and set `{name}`")),
+        );
+    }
+    let overrides = |fix: String| {
+        Finding::error(
+            "env.file_overrides",
+            at,
+            format!("cannot be set here: admin would take `{name}` from that file, and the other services from `{name}` itself"),
+        )
+        .hint(fix)
+    };
+    match (variable.key, variable.rule) {
+        (Some(key), _) => Some(overrides(format!(
+            "remove it, and set `{key}` in mailu.toml"
+        ))),
+        (None, Rule::Ours(why)) => Some(
+            Finding::error("env.not_yours", at, format!("cannot be set here: {why}"))
+                .hint("remove it"),
+        ),
+        // Drawn or given, and kept in a secret file.
+        (None, _) if name == "API_TOKEN" => Some(overrides("remove it".to_owned())),
+        _ => None,
+    }
+}
+
 fn unknown(name: &str, at: &str) -> Option<Finding> {
-    let file_of = name.strip_suffix("_FILE").and_then(find);
-    if file_of.is_some() {
-        return None;
+    if let Some(variable) = name.strip_suffix("_FILE").and_then(find) {
+        return from_file(variable, at);
     }
     let names = VARIABLES.iter().map(|v| v.name);
     let mut finding = Finding::warning(
@@ -1036,6 +1084,30 @@ mod tests {
         }
         let finding = judged("MESSAGE_RATELIMT", "1/day").expect("a warning");
         assert!(finding.message.contains("`MESSAGE_RATELIMIT`"));
+    }
+
+    #[test]
+    fn files_are_taken_by_admin_alone_and_must_not_override_what_follows_from_keys() {
+        for name in FROM_FILES.split(' ') {
+            assert!(find(name).is_some(), "{name}");
+        }
+        for (name, id) in [
+            ("SUBNET_FILE", "env.file_overrides"),
+            ("HOSTNAMES_FILE", "env.file_overrides"),
+            ("MESSAGE_RATELIMIT_FILE", "env.file_overrides"),
+            ("API_TOKEN_FILE", "env.file_overrides"),
+            ("DKIM_PATH_FILE", "env.not_yours"),
+            ("SECRET_KEY_FILE", "env.not_yours"),
+            ("RELAYNETS_FILE", "env.no_file"),
+            ("RELAYPASSWORD_FILE", "env.no_file"),
+            ("ROUNDCUBE_DB_PW_FILE", "env.no_file"),
+        ] {
+            let finding = judged(name, "/run/x").unwrap_or_else(|| panic!("{name} was accepted"));
+            assert_eq!(finding.id, id, "{name}");
+        }
+        for name in ["DB_PW_FILE", "RECAPTCHA_PRIVATE_KEY_FILE"] {
+            assert_eq!(judged(name, "/run/x"), None, "{name}");
+        }
     }
 
     #[test]
