@@ -31,6 +31,11 @@ pub fn overlap(a: IpNet, b: IpNet) -> bool {
     }
 }
 
+/// The widest network that may be trusted with anything, by its prefix: what is wider is half the internet, and several such cover it.
+pub(crate) fn widest(net: IpNet) -> u8 {
+    if net.addr().is_ipv4() { 8 } else { 32 }
+}
+
 /// Network, gateway and broadcast address of a Docker network.
 pub(crate) fn is_edge(net: Ipv4Net, address: Ipv4Addr) -> bool {
     address == net.network() || address == net.broadcast() || Some(address) == nth(net, 1)

@@ -4,7 +4,7 @@
 //! everything that we render.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
@@ -14,6 +14,7 @@ use crate::config::units::{
 };
 use crate::finding::{Finding, nearest};
 use crate::names::{DomainName, EmailAddress, EmailDomain, LocalPart, MailHost, Selector};
+use crate::network;
 
 /// What a value must be.
 #[derive(Debug, Clone, Copy)]
@@ -118,31 +119,60 @@ fn networks_without_spaces(text: &str) -> Result<(), String> {
     )
 }
 
-fn relay_networks(text: &str) -> Result<(), String> {
-    networks_without_spaces(text)?;
-    let open = text
-        .split(',')
-        .filter_map(|item| item.parse::<IpNet>().ok())
-        .any(|net| net.prefix_len() == 0);
-    if open {
-        return Err("must not contain the whole internet: every host in it may send without a password (an open relay)".to_owned());
+/// The networks in a list that was accepted.
+pub(crate) fn listed(text: &str) -> impl Iterator<Item = IpNet> {
+    text.split(',').map(str::trim).filter_map(|item| {
+        item.parse()
+            .ok()
+            .or_else(|| Some(item.parse::<IpAddr>().ok()?.into()))
+    })
+}
+
+fn narrow(text: &str, rule: &str) -> Result<(), String> {
+    match listed(text).find(|net| net.prefix_len() < network::widest(*net)) {
+        Some(net) => Err(format!(
+            "must not contain {net}, which is wider than a /{}: {rule}",
+            network::widest(net)
+        )),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Postfix takes an address with a colon for the name of a lookup table unless it stands in brackets. Mailu puts those
+/// around what has a prefix and begins with a digit; Rspamd reads the same list and knows none.
+fn relay_networks(text: &str) -> Result<(), String> {
+    let item = |item: &str| {
+        let item = item.trim();
+        match item.parse::<IpNet>() {
+            Ok(net) => net.trunc() == net && (net.addr().is_ipv4() || !item.starts_with(':')),
+            Err(_) => item.parse::<Ipv4Addr>().is_ok(),
+        }
+    };
+    list(
+        text,
+        item,
+        "must be a comma-separated list of networks such as 10.77.0.0/24 or 2001:db8:5::/64, without bits after the prefix; IPv6 always with a prefix, without brackets, and not beginning with a colon, or Postfix defers all mail",
+    )?;
+    narrow(
+        text,
+        "every host in it may send to anybody without a password (an open relay)",
+    )
 }
 
 fn trusted_proxies(text: &str) -> Result<(), String> {
     networks_without_spaces(text)?;
-    let open = text
-        .split(',')
-        .filter_map(|item| item.parse::<IpNet>().ok())
-        .any(|net| net.prefix_len() < 8);
-    if open {
-        return Err(
-            "must name only the proxy: whoever is in it can pretend to be any client, and relay"
-                .to_owned(),
-        );
-    }
-    Ok(())
+    narrow(
+        text,
+        "whoever is in it can pretend to be any client, and relay; name only the proxy",
+    )
+}
+
+fn authenticating_proxies(text: &str) -> Result<(), String> {
+    networks(text)?;
+    narrow(
+        text,
+        "whoever is in it can log in as anybody with a header; name only the proxy",
+    )
 }
 
 fn addresses(text: &str) -> Result<(), String> {
@@ -463,7 +493,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
         Rule::Integer(0, 100, CRASH),
     ),
     structural("PORTS", "ports.mail", Rule::Custom(ports)),
-    var("PROXY_AUTH_WHITELIST", Rule::Custom(networks)),
+    var("PROXY_AUTH_WHITELIST", Rule::Custom(authenticating_proxies)),
     var("PROXY_AUTH_HEADER", Rule::Custom(header_name)),
     var("PROXY_AUTH_CREATE", Rule::Bool),
     var("PROXY_AUTH_LOGOUT_URL", Rule::Any),
@@ -1020,6 +1050,9 @@ mod tests {
             ("CREDENTIAL_ROUNDS", "3"),
             ("DEFAULT_SPAM_THRESHOLD", "high"),
             ("PROXY_AUTH_WHITELIST", "proxy"),
+            ("PROXY_AUTH_WHITELIST", "0.0.0.0/0"),
+            ("PROXY_AUTH_WHITELIST", "10.0.0.1, ::/0"),
+            ("PROXY_AUTH_WHITELIST", "0.0.0.0/1,128.0.0.0/1"),
             ("DB_FLAVOR", "mariadb"),
             ("SQLALCHEMY_DATABASE_URI", "garbage"),
             ("SQLALCHEMY_DATABASE_URI", "mysql://u:p@host/mailu"),
@@ -1048,7 +1081,17 @@ mod tests {
             ("PORTS", "smtp"),
             ("ADMIN", "none"),
             ("REAL_IP_FROM", "0.0.0.0/0"),
+            ("REAL_IP_FROM", "2000::/3"),
             ("RELAYNETS", "0.0.0.0/0"),
+            ("RELAYNETS", "0.0.0.0/1,128.0.0.0/1"),
+            ("RELAYNETS", "10.0.0.1, 0.0.0.0/5"),
+            ("RELAYNETS", "2000::/3"),
+            ("RELAYNETS", "10.77.0.5/24"),
+            ("RELAYNETS", "10.77.0.0/24 10.78.0.0/24"),
+            ("RELAYNETS", "2001:db8::1"),
+            ("RELAYNETS", "[2001:db8::1]/128"),
+            ("RELAYNETS", "::1/128"),
+            ("RELAYNETS", "/etc/networks"),
             ("SITENAME", "a\nb"),
             ("INITIAL_ADMIN_PW", "x"),
             ("RECAPTCHA_PUBLIC_KEY", "x"),
@@ -1075,6 +1118,8 @@ mod tests {
             ("FULL_TEXT_SEARCH", "en,de"),
             ("FULL_TEXT_SEARCH", "off"),
             ("WELCOME_BODY", "a\nb"),
+            ("RELAYNETS", "10.77.0.5, 10.78.0.0/24,2001:db8::/64"),
+            ("PROXY_AUTH_WHITELIST", "10.0.0.1, 10.1.0.5/24"),
             ("SQLALCHEMY_DATABASE_URI", "sqlite:////data/main.db"),
             ("SQLALCHEMY_DATABASE_URI", "postgresql://u:p@host/mailu"),
             ("SQLALCHEMY_DATABASE_URI", "mysql+mysqlconnector://u:p@h/m"),
