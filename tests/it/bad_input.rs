@@ -213,6 +213,24 @@ fn each_case_names_key_value_rule_and_fix_and_writes_nothing() {
     }
 }
 
+/// What front has room for is not refused.
+#[test]
+fn free_paths_are_accepted() {
+    for lines in [
+        "[web]\nwebmail_path = \"/mail\"",
+        "[web]\nwebmail_path = \"/webdav\"",
+        "[web]\nwebmail_path = \"/apimail\"",
+        "[web]\nadmin_path = \"/internals\"\nwebmail_path = \"/\"",
+        "[services]\napi = true\n[web]\nroot_redirect = \"/api/v1\"",
+        "[services]\nwebdav = true\n[web]\nroot_redirect = \"/webdav\"",
+        "[web]\nroot_redirect = \"/sso/login\"",
+        "[web]\nroot_redirect = \"/admin/ui\"",
+    ] {
+        let parsed = mailu_core::Config::from_toml(&format!("{SMALL}{lines}\n"));
+        assert!(parsed.is_ok(), "{lines}: {}", parsed.unwrap_err());
+    }
+}
+
 #[test]
 fn all_errors_come_at_once() {
     let root = Root::new();

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::front::Front;
 use super::units::{Bytes, Version};
-use super::{Config, DEFAULT_PROXY_NETWORK, DmarcPolicy, MailPort, TlsMode, Via, Webmail};
+use super::{Config, DEFAULT_PROXY_NETWORK, DmarcPolicy, MailPort, TlsMode, Via};
 use crate::env::table;
 use crate::finding::Finding;
 use crate::network;
@@ -544,79 +545,7 @@ fn services(config: &Config, out: &mut Vec<Finding>) {
 }
 
 fn web(config: &Config, out: &mut Vec<Finding>) {
-    const TAKEN: [&str; 7] = [
-        "/sso",
-        "/static",
-        "/internal",
-        "/webdav",
-        "/health",
-        "/mail",
-        "/.well-known",
-    ];
-    let web = &config.web;
-    let paths = [
-        ("web.admin_path", web.admin_path.as_str()),
-        ("web.webmail_path", web.webmail_path.as_str()),
-        ("web.api_path", web.api_path.as_str()),
-    ];
-    let below = |path: &str, other: &str| {
-        path.strip_prefix(other)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    for (index, (key, path)) in paths.iter().enumerate() {
-        if *path == "/" && *key != "web.webmail_path" {
-            out.push(
-                Finding::error(
-                    "web.path_is_root",
-                    *key,
-                    "must not be `/`: front would send every request there",
-                )
-                .value(path)
-                .hint("only the webmail can be served at `/`"),
-            );
-            continue;
-        }
-        if let Some(taken) = TAKEN.iter().find(|taken| below(path, taken)) {
-            out.push(
-                Finding::error(
-                    "web.path_taken",
-                    *key,
-                    format!("must not lie below `{taken}`, which front uses itself"),
-                )
-                .value(path)
-                .hint("choose another path"),
-            );
-        }
-        for (other_key, other) in paths.iter().take(index) {
-            if *path != "/" && *other != "/" && (below(path, other) || below(other, path)) {
-                out.push(
-                    Finding::error(
-                        "web.paths_overlap",
-                        *key,
-                        format!("must not lie below `{other_key}` or above it"),
-                    )
-                    .value(path)
-                    .hint("choose two different paths"),
-                );
-            }
-        }
-    }
-    if let Some(root) = &web.root_redirect {
-        let leads_to = |path: &str| below(root.as_str(), path);
-        let off = (leads_to(web.webmail_path.as_str()) && config.services.webmail == Webmail::None)
-            || (leads_to(web.admin_path.as_str()) && !config.services.admin);
-        if off {
-            out.push(
-                Finding::error(
-                    "web.redirect_to_nothing",
-                    "web.root_redirect",
-                    "must not lead to an interface that is switched off",
-                )
-                .value(root)
-                .hint("remove it for the default"),
-            );
-        }
-    }
+    out.extend(Front::of(config).judge());
 }
 
 fn limits(config: &Config, out: &mut Vec<Finding>) {

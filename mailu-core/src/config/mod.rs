@@ -2,8 +2,9 @@
 //!
 //! Reading collects every error with the path of its key; `check` then applies the rules between keys.
 
-mod check;
+pub(crate) mod check;
 pub mod edit;
+pub(crate) mod front;
 mod ports;
 mod sections;
 pub mod units;
