@@ -654,47 +654,74 @@ fn relay(config: &Config, out: &mut Vec<Finding>) {
     }
     for (index, net) in relay.networks.iter().enumerate() {
         let subject = format!("relay.networks[{index}]");
-        let wide = if net.0.addr().is_ipv4() { 8 } else { 32 };
-        if net.0.prefix_len() < wide {
-            out.push(
-                Finding::error(
-                    "relay.open",
-                    subject,
-                    format!("must be at most a /{wide}: every host in it may send to anybody without a password (an open relay)"),
-                )
-                .value(net)
-                .hint("name the hosts that need it, or give each app an account"),
-            );
-            continue;
-        }
-        let proxies = network::trusted(config);
-        if proxies.iter().any(|proxy| network::overlap(*proxy, net.0))
-            || config
-                .traefik
-                .subnet
-                .is_some_and(|s| network::overlap(IpNet::V4(s), net.0))
-        {
-            out.push(
-                Finding::error(
-                    "relay.traefik_inside",
-                    subject,
-                    "must not contain Traefik's network: a connection whose client address is lost would then relay",
-                )
-                .value(net)
-                .hint("name the hosts that need it, or give each app an account"),
-            );
-        } else {
-            out.push(
-                Finding::warning(
-                    "relay.without_password",
-                    subject,
-                    "lets every host in it send as anybody, without a password and without a rate limit",
-                )
-                .value(net)
-                .hint("give each app an account or token instead"),
-            );
-        }
+        out.push(relay_network(
+            config,
+            &network::trusted(config),
+            net.0,
+            subject,
+        ));
     }
+}
+
+/// What is to be said about a network whose hosts may send without a password. `trusted` is whose word front believes.
+pub(crate) fn relay_network(
+    config: &Config,
+    trusted: &[IpNet],
+    net: IpNet,
+    subject: String,
+) -> Finding {
+    let wide = network::widest(net);
+    let traefik = config.traefik.subnet.map(IpNet::V4);
+    let own = network::claimed(config)
+        .into_iter()
+        .find(|(_, own)| network::overlap(*own, net));
+    let refused = |id: &str, rule: String| {
+        Finding::error(id, subject.clone(), rule)
+            .hint("name the hosts that need it, or give each app an account")
+    };
+    let finding = if net.prefix_len() < wide {
+        refused(
+            "relay.open",
+            format!(
+                "must be at most a /{wide}: every host in it may send to anybody without a password (an open relay)"
+            ),
+        )
+    } else if trusted
+        .iter()
+        .chain(&traefik)
+        .any(|proxy| network::overlap(*proxy, net))
+    {
+        refused(
+            "relay.traefik_inside",
+            "must not contain Traefik's network: a connection whose client address is lost would then relay".to_owned(),
+        )
+    } else if let Some((key, own)) = own {
+        refused(
+            "relay.own_network",
+            if Some(own) == config.network.subnet.map(IpNet::V4)
+                || Some(own) == config.network.subnet6.map(IpNet::V6)
+            {
+                format!("must not overlap `{key}` ({own}): what is in there may relay already")
+            } else {
+                format!(
+                    "must not overlap `{key}` ({own}), a network of this deployment: where Docker loses a client's address, the connection comes from such a network's gateway, and would then relay"
+                )
+            },
+        )
+    } else if net.to_string().starts_with(':') {
+        refused(
+            "relay.unreadable",
+            "must not begin with a colon: Mailu then writes it without brackets, and Postfix takes it for a lookup table".to_owned(),
+        )
+    } else {
+        Finding::warning(
+            "relay.without_password",
+            subject.clone(),
+            "lets every host in it send as anybody, without a password and without a rate limit",
+        )
+        .hint("give each app an account or token instead")
+    };
+    finding.value(net)
 }
 
 fn dns(config: &Config, out: &mut Vec<Finding>) {
