@@ -47,6 +47,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("traefik.trusted = [\"0.0.0.0/0\"]", "traefik.trusted[0]", "0.0.0.0/0", "pretend to be any client"),
     ("traefik.trusted = [\"172.20.0.5/16\"]", "traefik.trusted[0]", "172.20.0.5/16", "172.20.0.0/16"),
     ("[traefik]\nnetwork = \"0-agency\"\ntrusted = [\"172.20.0.5\"]\n[ports]\nvia = \"published\"", "traefik.network", "0-agency", "must not sort before"),
+    ("[traefik]\nnetwork = \"agency-network\"\ntrusted = [\"172.20.0.0/24\"]", "traefik.trusted[0]", "172.20.0.0/24", "at most /28"),
+    ("[traefik]\nnetwork = \"agency-network\"\ntrusted = [\"2001:db8::/120\"]", "traefik.trusted[0]", "2001:db8::/120", "at most /124"),
     ("traefik.resolver = \"le`s\"", "traefik.resolver", "le`s", "object names"),
     ("[traefik.entrypoints]\nsmtp = \"imap\"", "traefik.entrypoints.imap", "imap", "must differ"),
     ("[traefik]\nsubnet = \"10.203.255.0/24\"\naddress = \"10.203.254.9\"", "traefik.address", "10.203.254.9", "inside `traefik.subnet`"),
@@ -73,6 +75,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("mail.compression = \"lzma\"", "mail.compression", "lzma", "must be one of"),
     ("mail.compression_level = 3", "mail.compression_level", "3", "no effect"),
     ("mail.recipient_delimiter = \"#\"", "mail.recipient_delimiter", "#", "Dovecot's"),
+    ("admin_email = \"first.last@example.com\"\nmail.recipient_delimiter = \"+.\"", "mail.recipient_delimiter", "+.", "would go to `first`"),
+    ("admin_email = \"admin+x@example.com\"", "mail.recipient_delimiter", "+", "would go to `admin`"),
     ("mail.spam_threshold = 101", "mail.spam_threshold", "101", "between 0 and 100"),
     ("mail.fetchmail_delay = 5", "mail.fetchmail_delay", "5", "at least 60"),
     // Web.
@@ -219,6 +223,36 @@ fn each_case_names_key_value_rule_and_fix_and_writes_nothing() {
         );
         assert!(!root.path().exists(), "{lines}: something was written");
     }
+}
+
+#[test]
+fn doubtful_values_are_accepted_with_a_warning() {
+    for (lines, id, key) in [
+        (
+            "[mail]\nrecipient_delimiter = \"+-\"",
+            "mail.delimiter_ordinary",
+            "mail.recipient_delimiter",
+        ),
+        (
+            "[traefik]\nnetwork = \"agency-network\"\ntrusted = [\"172.20.0.0/28\"]",
+            "traefik.trusted_several",
+            "traefik.trusted[0]",
+        ),
+    ] {
+        let parsed = mailu_core::Config::from_toml(&format!("{SMALL}{lines}\n")).unwrap();
+        let found: Vec<_> = parsed
+            .findings
+            .iter()
+            .map(|f| (f.id.as_str(), f.subject.as_str()))
+            .collect();
+        assert_eq!(found, [(id, key)], "{lines}");
+    }
+    let one =
+        format!("{SMALL}[traefik]\nnetwork = \"agency-network\"\ntrusted = [\"172.20.0.5\"]\n");
+    assert_eq!(
+        mailu_core::Config::from_toml(&one).unwrap().findings,
+        vec![]
+    );
 }
 
 /// What front has room for is not refused.

@@ -32,6 +32,7 @@ const GROUPS: &[(Rules, &[&str])] = &[
     (traefik, &["tls.mode", "traefik", "ports"]),
     (ports, &["tls.mode", "ports", "network.ipv6"]),
     (services, &["services", "mail", "version"]),
+    (delimiters, &["mail.recipient_delimiter", "admin_email"]),
     (web, &["web", "services"]),
     (limits, &["limits"]),
     (relay, &["relay", "dns.spf", "traefik", "tls.mode"]),
@@ -239,16 +240,34 @@ fn traefik(config: &Config, out: &mut Vec<Finding>) {
         );
     }
     for (index, cidr) in traefik.trusted.iter().enumerate() {
-        let limit = if cidr.0.addr().is_ipv4() { 16 } else { 48 };
+        let subject = format!("traefik.trusted[{index}]");
+        let one = cidr.0.max_prefix_len();
+        // Nothing but Traefik and the fronts joins the default network; any other may have anybody in it.
+        let limit = match (own, cidr.0) {
+            (true, IpNet::V4(_)) => 16,
+            (true, IpNet::V6(_)) => 48,
+            (false, _) => one - 4,
+        };
+        let hint = "write Traefik's address, such as `172.20.0.5/32`";
         if cidr.0.prefix_len() < limit {
             out.push(
                 Finding::error(
                     "traefik.trusted_wide",
-                    format!("traefik.trusted[{index}]"),
-                    format!("must be Traefik's address or its network, at most a /{limit}: whoever is in it can pretend to be any client, and relay"),
+                    subject,
+                    format!("must be Traefik's address, or a network of at most /{limit} around it: whoever is in it can pretend to be any client, and relay"),
                 )
                 .value(cidr)
-                .hint("write Traefik's address, such as `172.20.0.5/32`"),
+                .hint(hint),
+            );
+        } else if !own && cidr.0.prefix_len() < one {
+            out.push(
+                Finding::warning(
+                    "traefik.trusted_several",
+                    subject,
+                    format!("is more than one address: every container in it can pretend to be any client, and relay. In `{}` it must be Traefik alone", traefik.network),
+                )
+                .value(cidr)
+                .hint(hint),
             );
         }
     }
@@ -542,6 +561,36 @@ fn services(config: &Config, out: &mut Vec<Finding>) {
             .hint("600 is the default"),
         );
     }
+}
+
+fn delimiters(config: &Config, out: &mut Vec<Finding>) {
+    let text = config.mail.recipient_delimiter.as_str();
+    out.extend(delimiter(config, text, "mail.recipient_delimiter"));
+}
+
+/// What is to be said about `text`, each character of which ends the mailbox's part of an address.
+pub(crate) fn delimiter(config: &Config, text: &str, subject: &str) -> Option<Finding> {
+    let admin = config.admin_email.local().as_str();
+    let finding = if let Some(at) = admin.find(|c| text.contains(c)) {
+        Finding::error(
+            "mail.delimiter_in_admin",
+            subject,
+            format!(
+                "must not contain a character of `{admin}`, the administrator's mailbox: mail to it would go to `{}`",
+                &admin[..at]
+            ),
+        )
+        .hint("use `+`, or another `admin_email`")
+    } else {
+        let ordinary = text.chars().find(|c| matches!(c, '.' | '-' | '_'))?;
+        Finding::warning(
+            "mail.delimiter_ordinary",
+            subject,
+            format!("contains `{ordinary}`, which is ordinary in addresses: mail to `first{ordinary}last` would go to `first`"),
+        )
+        .hint("use `+`, or have no mailbox with that character in its name")
+    };
+    Some(finding.value(text))
 }
 
 fn web(config: &Config, out: &mut Vec<Finding>) {
