@@ -153,6 +153,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("version = \"2024.06.54\"\nenv.PROXY_AUTH_WHITELIST = \"10.0.0.1\"", "env.PROXY_AUTH_WHITELIST", "10.0.0.1", "GHSA-rfhj-4wcq-74xg"),
     ("env.SUBNET_FILE = \"/data/subnet\"", "env.SUBNET_FILE", "", "admin would take `SUBNET` from that file"),
     ("env.SQLALCHEMY_DATABASE_URI = \"hunter2hunter2\"", "env.SQLALCHEMY_DATABASE_URI", "", "sqlite:////data/main.db"),
+    ("env.PROXY_AUTH_WHITELIST = \"0.0.0.0/0\"", "env.PROXY_AUTH_WHITELIST", "0.0.0.0/0", "log in as anybody"),
+    ("[env]\nPROXY_AUTH_WHITELIST = \"10.8.0.1\"\n[network]\naccess = \"10.8.0.0/28\"", "env.PROXY_AUTH_WHITELIST", "10.8.0.1", "`network.access` (10.8.0.0/28)"),
+    ("[env]\nPROXY_AUTH_WHITELIST = \"10.8.0.0/24\"\n[traefik]\nsubnet = \"10.8.0.0/24\"", "env.PROXY_AUTH_WHITELIST", "10.8.0.0/24", "more than Traefik"),
+    ("[env]\nPROXY_AUTH_WHITELIST = \"10.8.0.65\"\n[tls]\nmode = \"passthrough\"\n[traefik]\nsubnet = \"10.8.0.0/24\"", "env.PROXY_AUTH_WHITELIST", "10.8.0.65", "hands connections on unread"),
     // Unknown keys.
     ("mailhost = \"x\"", "mailhost", "x", "nearest is `mail_host`"),
     ("webmail = \"roundcube\"", "webmail", "roundcube", "services.webmail"),
@@ -232,6 +236,11 @@ fn doubtful_values_are_accepted_with_a_warning() {
             "[mail]\nrecipient_delimiter = \"+-\"",
             "mail.delimiter_ordinary",
             "mail.recipient_delimiter",
+        ),
+        (
+            "[env]\nPROXY_AUTH_WHITELIST = \"192.0.2.7, 10.8.0.65\"\n[traefik]\nsubnet = \"10.8.0.0/24\"",
+            "env.proxy_auth_by_traefik",
+            "env.PROXY_AUTH_WHITELIST",
         ),
         (
             "[traefik]\nnetwork = \"agency-network\"\ntrusted = [\"172.20.0.0/28\"]",

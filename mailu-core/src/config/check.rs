@@ -58,6 +58,10 @@ const GROUPS: &[(Rules, &[&str])] = &[
         ],
     ),
     (extra_variables, &["version"]),
+    (
+        authentication,
+        &["env", "version", "traefik", "tls.mode", "network"],
+    ),
 ];
 
 /// Adds a finding for each rule that `config` breaks.
@@ -1060,4 +1064,74 @@ fn extra_variables(config: &Config, out: &mut Vec<Finding>) {
             out.push(finding);
         }
     }
+}
+
+fn authentication(config: &Config, out: &mut Vec<Finding>) {
+    const NAME: &str = "PROXY_AUTH_WHITELIST";
+    if let Some(value) = config.env.get(NAME)
+        && table::accepts(NAME, value, config.version)
+    {
+        let trusted = network::trusted(config);
+        let subject = format!("env.{NAME}");
+        out.extend(authenticating_proxies(config, &trusted, value, &subject));
+    }
+}
+
+/// What is to be said about proxies that log people in by a header. `trusted` is whose word front believes.
+pub(crate) fn authenticating_proxies(
+    config: &Config,
+    trusted: &[IpNet],
+    list: &str,
+    subject: &str,
+) -> Option<Finding> {
+    let header = config
+        .env
+        .get("PROXY_AUTH_HEADER")
+        .map_or("X-Auth-Email", |name| name.as_str());
+    let mut about_traefik = None;
+    for net in table::listed(list) {
+        let refused = |rule: String| {
+            Some(
+                Finding::error("env.proxy_auth", subject, rule)
+                    .value(list)
+                    .hint("name the proxy's address alone"),
+            )
+        };
+        let own = network::claimed(config)
+            .into_iter()
+            .find(|(key, own)| *key != "traefik.subnet" && network::overlap(*own, net));
+        if let Some((key, own)) = own {
+            return refused(format!(
+                "must not contain {net}, which overlaps `{key}` ({own}): no proxy is in there, and a connection whose client address Docker lost comes from such a network's gateway and could log in as anybody"
+            ));
+        }
+        let beside = trusted
+            .iter()
+            .copied()
+            .chain(config.traefik.subnet.map(IpNet::V4))
+            .any(|proxy| network::overlap(proxy, net));
+        if !beside {
+            continue;
+        }
+        if config.tls.mode == TlsMode::Passthrough {
+            return refused(format!(
+                "must not contain {net} in mode `passthrough`: Traefik hands connections on unread, so a client's own `{header}` would count, and log it in as anybody"
+            ));
+        }
+        if !trusted.iter().any(|proxy| proxy.contains(&net)) {
+            return refused(format!(
+                "must not contain {net}, which is more than Traefik: whoever else is in it can log in as anybody with a header"
+            ));
+        }
+        about_traefik = Some(
+            Finding::warning(
+                "env.proxy_auth_by_traefik",
+                subject,
+                format!("contains Traefik, through which every client comes: Traefik must remove `{header}` from what clients send, or anybody logs in as anybody"),
+            )
+            .value(list)
+            .hint(format!("name `{header}` in `authResponseHeaders` of a forwardAuth middleware, and have all routers of this deployment use that")),
+        );
+    }
+    about_traefik
 }

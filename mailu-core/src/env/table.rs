@@ -12,7 +12,7 @@ use crate::config::sounds_secret;
 use crate::config::units::{
     Delimiters, HttpUrl, Language, RateLimit, RelayHost, Timezone, UrlPath, Version,
 };
-use crate::finding::{Finding, nearest};
+use crate::finding::{Finding, Severity, nearest};
 use crate::names::{DomainName, EmailAddress, EmailDomain, LocalPart, MailHost, Selector};
 use crate::network;
 
@@ -777,6 +777,11 @@ pub fn is_secret(name: &str) -> bool {
         || (find(name).is_none() && (sounds_secret(name) || name.ends_with("_KEY")))
 }
 
+/// Whether nothing is wrong with `value` by itself.
+pub(crate) fn accepts(name: &str, value: &str, version: Version) -> bool {
+    check(name, value, name, version).is_none_or(|finding| finding.severity != Severity::Error)
+}
+
 /// Judges one variable. `at` is the subject of findings, such as `env.LOG_LEVEL` or `mailu.env: LOG_LEVEL`.
 pub(crate) fn check(name: &str, value: &str, at: &str, version: Version) -> Option<Finding> {
     let shown = |finding: Finding| {
@@ -1098,11 +1103,7 @@ mod tests {
         ] {
             let finding =
                 judged(name, value).unwrap_or_else(|| panic!("{name}={value} was accepted"));
-            assert_eq!(
-                finding.severity,
-                crate::finding::Severity::Error,
-                "{name}={value}"
-            );
+            assert_eq!(finding.severity, Severity::Error, "{name}={value}");
             assert!(!finding.hints.is_empty(), "{name}={value} has no hint");
         }
     }
