@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Root, files_below};
+use crate::support::{Root, SMALL, files_below};
 
 fn mode(path: &std::path::Path) -> u32 {
     std::fs::metadata(path).unwrap().mode() & 0o7777
@@ -522,6 +522,138 @@ fn what_crashes_mailu_is_refused_in_the_edited_file_too() {
         );
         assert!(!run.err.contains("topsecretvalue"));
         root.snapshot().assert_same(&before, "nothing changes");
+    }
+}
+
+/// How it was installed, what is edited where, the subject that is named, a word of the rule.
+#[rustfmt::skip]
+const EDITS: &[(&str, &str, &str, &str, &str, &str)] = &[
+    ("network.access=10.8.0.0/28", "mailu.env", "RELAYNETS=", "RELAYNETS=10.77.0.5,10.8.0.0/24", "mailu.env: RELAYNETS", "`network.access` (10.8.0.0/28)"),
+    ("traefik.subnet=10.9.0.0/24", "mailu.env", "RELAYNETS=", "RELAYNETS=10.77.0.5, 10.9.0.64/26", "mailu.env: RELAYNETS", "Traefik's network"),
+    ("traefik.subnet=10.9.0.0/24", "mailu.env", "RELAYNETS=", "RELAYNETS=10.9.0.1", "mailu.env: RELAYNETS", "Traefik's network"),
+    ("", "mailu.env", "RELAYNETS=", "RELAYNETS=0.0.0.0/1,128.0.0.0/1", "mailu.env: RELAYNETS", "open relay"),
+    ("", "mailu.env", "RELAYNETS=", "RELAYNETS=2001:db8::5", "mailu.env: RELAYNETS", "always with a prefix"),
+    ("", "mailu.env", "SITENAME=", "PROXY_AUTH_WHITELIST=0.0.0.0/0\nSITENAME=", "mailu.env: PROXY_AUTH_WHITELIST", "log in as anybody"),
+    ("traefik.subnet=10.9.0.0/24", "mailu.env", "SITENAME=", "PROXY_AUTH_WHITELIST=10.9.0.0/24\nSITENAME=", "mailu.env: PROXY_AUTH_WHITELIST", "more than Traefik"),
+    ("", "mailu.env", "WEB_WEBMAIL=/webmail", "WEB_WEBMAIL=/mail", "mailu.env: WEBROOT_REDIRECT", "round in circles"),
+    ("", "mailu.env", "WEBROOT_REDIRECT=/webmail", "WEBROOT_REDIRECT=/", "mailu.env: WEBROOT_REDIRECT", "round in circles"),
+    ("", "mailu.env", "WEB_ADMIN=/admin", "WEB_ADMIN=/webmail/admin", "mailu.env: WEB_WEBMAIL", "WEB_ADMIN` or above it"),
+    ("services.webmail=none", "mailu.env", "ADMIN=true", "ADMIN=false", "mailu.env: WEBROOT_REDIRECT", "switched off"),
+    ("web.webmail_path=/apimail", "mailu.env", "API=false", "API=true", "mailu.env: WEB_WEBMAIL", "to the API"),
+    ("", "mailu.env", "WEB_WEBMAIL=/webmail\n", "", "mailu.env: WEB_WEBMAIL", "is missing"),
+    ("admin_email=first.last@example.com", "mailu.env", "RECIPIENT_DELIMITER=+", "RECIPIENT_DELIMITER=+.", "mailu.env: RECIPIENT_DELIMITER", "would go to `first`"),
+    ("services.api=true", ".env", "MAILU_VERSION=2024.06.57", "MAILU_VERSION=2024.06.40", ".env: MAILU_VERSION", "CVE-2026-49217"),
+    ("env.PROXY_AUTH_WHITELIST=192.0.2.7", ".env", "MAILU_VERSION=2024.06.57", "MAILU_VERSION=2024.06.54", ".env: MAILU_VERSION", "GHSA-rfhj-4wcq-74xg"),
+    ("version=2024.06.40", "mailu.env", "API=false", "API=true", "mailu.env: API", "CVE-2026-49217"),
+    ("", ".env", "MAILU_VERSION=2024.06.57", "MAILU_VERSION=latest", ".env: MAILU_VERSION", "a tag that moves"),
+    ("", ".env", "DOCKER_ORG=ghcr.io/mailu", "DOCKER_ORG=https://ghcr.io/mailu", ".env: DOCKER_ORG", "without a scheme"),
+    ("", ".env", "DOCKER_PREFIX=", "DOCKER_PREFIX=Own/", ".env: DOCKER_PREFIX", "start of an image name"),
+];
+
+/// An edit is held to what the rest of the deployment is, as a key of mailu.toml is.
+#[test]
+fn edits_that_do_not_fit_the_rest_are_refused() {
+    for (setting, file, from, to, subject, rule) in EDITS {
+        let root = Root::new();
+        let given = root.beside("mailu.toml", SMALL);
+        let mut args = vec!["install", "--no-start", "--config", given.to_str().unwrap()];
+        if !setting.is_empty() {
+            args.extend(["--set", setting]);
+        }
+        root.run(&args).expect_code(0);
+        root.edit(file, &format!("\n{from}"), &format!("\n{to}"));
+        let before = root.snapshot();
+        let run = root.run(&["apply"]).expect_code(2);
+        let line = run
+            .err
+            .lines()
+            .find(|line| line.contains(&format!("`{subject}`")))
+            .unwrap_or_default();
+        assert!(line.contains(rule), "{to}: {}", run.err);
+        root.snapshot().assert_same(&before, to);
+    }
+    // What fits stays, with a warning where the key would have one.
+    for (file, from, to, warning) in [
+        (
+            "mailu.env",
+            "RELAYNETS=",
+            "RELAYNETS=192.0.2.5",
+            "relay.without_password",
+        ),
+        (
+            "mailu.env",
+            "RECIPIENT_DELIMITER=+",
+            "RECIPIENT_DELIMITER=-",
+            "mail.delimiter_ordinary",
+        ),
+        (
+            "mailu.env",
+            "WEBROOT_REDIRECT=/webmail",
+            "WEBROOT_REDIRECT=none",
+            "",
+        ),
+        (
+            "mailu.env",
+            "WEBROOT_REDIRECT=/webmail",
+            "WEBROOT_REDIRECT=/admin/?a=b",
+            "",
+        ),
+        (
+            ".env",
+            "MAILU_VERSION=2024.06.57",
+            "MAILU_VERSION=2024.06.40",
+            "",
+        ),
+        (".env", "DOCKER_ORG=ghcr.io/mailu", "DOCKER_ORG=", ""),
+    ] {
+        let root = Root::new();
+        root.install();
+        root.edit(file, &format!("\n{from}"), &format!("\n{to}"));
+        let run = root.run(&["apply"]).expect_code(0);
+        assert!(
+            run.err.contains(warning) && root.read(file).contains(to),
+            "{to}: {}",
+            run.err
+        );
+    }
+}
+
+/// Container names and labels carry the project's name.
+#[test]
+fn the_project_cannot_be_renamed_in_dot_env_alone() {
+    for (from, to) in [
+        (
+            "COMPOSE_PROJECT_NAME=mailu\n",
+            "COMPOSE_PROJECT_NAME=other\n",
+        ),
+        ("COMPOSE_PROJECT_NAME=mailu\n", ""),
+    ] {
+        let root = Root::new();
+        root.install();
+        root.edit(".env", from, to);
+        let before = root.snapshot();
+        let run = root.run(&["apply"]).expect_code(1);
+        assert!(
+            run.err.contains("COMPOSE_PROJECT_NAME")
+                && run.err.contains("docker-compose.yml follow from it"),
+            "{}",
+            run.err
+        );
+        root.snapshot().assert_same(&before, "nothing changes");
+        let choice = if to.is_empty() { "--reset" } else { "--adopt" };
+        root.run(&["apply", choice, "COMPOSE_PROJECT_NAME"])
+            .expect_code(0);
+        assert_eq!(
+            root.read("docker-compose.yml")
+                .contains("container_name: \"other_front\""),
+            !to.is_empty()
+        );
+        assert!(
+            root.run(&["apply"])
+                .expect_code(0)
+                .out
+                .contains("nothing to do")
+        );
     }
 }
 

@@ -711,7 +711,7 @@ fn relay(config: &Config, out: &mut Vec<Finding>) {
             config,
             &network::trusted(config),
             net.0,
-            subject,
+            &subject,
         ));
     }
 }
@@ -721,7 +721,7 @@ pub(crate) fn relay_network(
     config: &Config,
     trusted: &[IpNet],
     net: IpNet,
-    subject: String,
+    subject: &str,
 ) -> Finding {
     let wide = network::widest(net);
     let traefik = config.traefik.subnet.map(IpNet::V4);
@@ -729,7 +729,7 @@ pub(crate) fn relay_network(
         .into_iter()
         .find(|(_, own)| network::overlap(*own, net));
     let refused = |id: &str, rule: String| {
-        Finding::error(id, subject.clone(), rule)
+        Finding::error(id, subject, rule)
             .hint("name the hosts that need it, or give each app an account")
     };
     let finding = if net.prefix_len() < wide {
@@ -769,7 +769,7 @@ pub(crate) fn relay_network(
     } else {
         Finding::warning(
             "relay.without_password",
-            subject.clone(),
+            subject,
             "lets every host in it send as anybody, without a password and without a rate limit",
         )
         .hint("give each app an account or token instead")

@@ -7,7 +7,7 @@ use super::{Config, Webmail};
 use crate::finding::Finding;
 
 /// An interface, and what sets its path.
-pub(crate) struct Path<'a> {
+pub(crate) struct Interface<'a> {
     pub(crate) on: bool,
     /// Absent where the variable was removed.
     pub(crate) path: Option<&'a str>,
@@ -15,7 +15,7 @@ pub(crate) struct Path<'a> {
     pub(crate) subject: &'a str,
 }
 
-impl<'a> Path<'a> {
+impl<'a> Interface<'a> {
     fn served(&self) -> Option<&'a str> {
         self.path.filter(|_| self.on)
     }
@@ -23,9 +23,9 @@ impl<'a> Path<'a> {
 
 /// What front is told.
 pub(crate) struct Front<'a> {
-    pub(crate) admin: Path<'a>,
-    pub(crate) webmail: Path<'a>,
-    pub(crate) api: Path<'a>,
+    pub(crate) admin: Interface<'a>,
+    pub(crate) webmail: Interface<'a>,
+    pub(crate) api: Interface<'a>,
     pub(crate) webdav: bool,
     /// Where `/` leads, if it leads anywhere.
     pub(crate) root: Option<&'a str>,
@@ -36,7 +36,7 @@ impl<'a> Front<'a> {
     /// What `config` tells front.
     pub(crate) fn of(config: &'a Config) -> Self {
         let (web, services) = (&config.web, &config.services);
-        let path = |on: bool, path: &'a UrlPath, subject: &'static str| Path {
+        let path = |on: bool, path: &'a UrlPath, subject: &'static str| Interface {
             on,
             path: Some(path.as_str()),
             subject,
@@ -87,7 +87,7 @@ impl<'a> Front<'a> {
         out
     }
 
-    fn alone(&self, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn alone(&self, path: &Interface<'_>, out: &mut Vec<Finding>) {
         let Some(text) = path.path else {
             // Front gives the API's path a default, and no other.
             if path.on && path.subject != self.api.subject {
@@ -205,7 +205,7 @@ impl<'a> Front<'a> {
             );
             return;
         }
-        let leads_to = |path: &Path<'_>| path.path.is_some_and(|path| below(root, path));
+        let leads_to = |path: &Interface<'_>| path.path.is_some_and(|path| below(root, path));
         let interface = self.admin.on || self.webmail.on;
         let served = [&self.admin, &self.webmail, &self.api]
             .into_iter()
@@ -242,7 +242,7 @@ impl<'a> Front<'a> {
     fn list(&self) -> String {
         let paths: Vec<String> = [&self.webmail, &self.admin, &self.api]
             .into_iter()
-            .filter_map(Path::served)
+            .filter_map(Interface::served)
             .map(|path| format!("`{path}`"))
             .collect();
         if paths.is_empty() {

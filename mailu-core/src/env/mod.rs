@@ -4,6 +4,7 @@ mod file;
 mod merge;
 mod render;
 pub(crate) mod table;
+pub(crate) mod together;
 
 use std::fmt;
 

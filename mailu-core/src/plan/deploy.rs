@@ -58,6 +58,7 @@ pub fn deploy(
             format: Record::FORMAT,
             ..Record::default()
         },
+        mailu_env: BTreeMap::new(),
         steps: Vec::new(),
         late: Vec::new(),
         overrides: Vec::new(),
@@ -176,6 +177,8 @@ pub(super) struct Planner<'a> {
     pub(super) config: &'a Config,
     pub(super) bases: Bases,
     pub(super) next: Record,
+    /// What will stand in `mailu.env`.
+    pub(super) mailu_env: BTreeMap<String, String>,
     pub(super) steps: Vec<Step>,
     /// Steps after the commit.
     late: Vec<Step>,

@@ -8,9 +8,9 @@ use super::resolve::invalid_input;
 use super::{Action, Content, FileConflict, FileOverride};
 use crate::config::edit::Document;
 use crate::dns;
-use crate::env::{self, Base, EnvFile, Variables};
+use crate::env::{self, Base, EnvFile, Variables, together};
 use crate::error::{Error, ErrorKind};
-use crate::finding::{Finding, has_errors};
+use crate::finding::has_errors;
 use crate::hash::sha256;
 use crate::render::{self, Rendered};
 
@@ -24,6 +24,12 @@ impl Planner<'_> {
         };
         let Some(entry) = self.entry(relative) else {
             let text = render::env_file(relative, wanted, render::env_head(relative))?;
+            if relative == "mailu.env" {
+                self.mailu_env = wanted
+                    .iter()
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect();
+            }
             let step = self.step(Action::CreateFile, relative);
             step.mode = Some(mode);
             step.detail = vec![format!("{} variables", wanted.names().len())];
@@ -71,7 +77,7 @@ impl Planner<'_> {
             .hint("remove unusual characters from the value in mailu.toml")
         })?;
 
-        // What people wrote is held to the same rules as what we write.
+        // What people wrote is held to the same rules as what we write. Of a conflict, and of what Compose computes, our side counts.
         let judged: Vec<(&str, &str)> = merged
             .file
             .variables()
@@ -82,31 +88,51 @@ impl Planner<'_> {
             .filter(|(name, _)| !merged.conflicts.iter().any(|c| c.name == *name))
             .map(|(name, value)| (name, value.text.as_str()))
             .collect();
+        let value = |name: &str| match merged.file.get(name) {
+            _ if merged.conflicts.iter().any(|c| c.name == name) => wanted.get(name),
+            Some(value) if value.interpolates => wanted.get(name),
+            there => there.map(|value| value.text.as_str()),
+        };
         if relative == "mailu.env" {
             self.findings
                 .extend(env::judge(judged, self.config.version, |name| {
                     format!("mailu.env: {name}")
                 }));
-        } else if let Some((_, version)) = judged.iter().find(|(name, _)| *name == "MAILU_VERSION")
-            && let Err(rule) = version.parse::<crate::config::units::Version>()
-        {
-            self.findings.push(
-                Finding::error("env.invalid_value", ".env: MAILU_VERSION", rule)
-                    .value(version)
-                    .hint("`--reset MAILU_VERSION` restores the configured release"),
-            );
+            self.findings
+                .extend(together::mailu(self.config, wanted, &value));
+            let there = merged.file.variables();
+            self.mailu_env = there
+                .iter()
+                .filter_map(|(name, _)| Some(((*name).to_owned(), value(name)?.to_owned())))
+                .collect();
+        } else {
+            let mailu = |name: &str| self.mailu_env.get(name).map(String::as_str);
+            self.findings
+                .extend(together::compose(wanted, &value, &mailu));
         }
         if has_errors(&self.findings) {
             return Err(invalid_input(std::mem::take(&mut self.findings)));
         }
 
+        let mut conflicts = merged.conflicts;
         for variable in merged.overrides {
+            if variable.name == "COMPOSE_PROJECT_NAME" {
+                conflicts.push(env::Conflict {
+                    base: variable.ours.clone(),
+                    name: variable.name,
+                    theirs: variable.theirs,
+                    ours: variable.ours,
+                    reason: "the names in docker-compose.yml follow from it too, so it cannot be changed in this file alone".to_owned(),
+                    key: Some("project".to_owned()),
+                });
+                continue;
+            }
             self.overrides.push(FileOverride {
                 file: relative.to_owned(),
                 variable: Some(variable),
             });
         }
-        for variable in merged.conflicts {
+        for variable in conflicts {
             let name = &variable.name;
             let mut hints = vec![format!("`--reset {name}` takes the configured value")];
             hints.push(match &variable.key {
