@@ -784,6 +784,66 @@ fn what_is_lost_is_made_again_except_what_depends_on_it() {
     assert!(run.err.contains("cert.pem"), "{}", run.err);
 }
 
+/// The running server has the secret still; a new one would end its sessions and break what is encrypted with the old one.
+#[test]
+fn a_lost_secret_file_comes_back_from_mailu_env() {
+    let root = Root::new();
+    root.install();
+    let before = root.snapshot();
+    for name in ["secret_key", "api_token"] {
+        std::fs::remove_file(root.layout().secret(name)).unwrap();
+    }
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(run.out.contains("done"), "{}", run.out);
+    root.snapshot().assert_same(&before, "restored");
+    // Without the record too.
+    std::fs::remove_file(root.layout().secret("secret_key")).unwrap();
+    std::fs::remove_file(root.file(".mailu/rendered.json")).unwrap();
+    root.run(&["apply"]).expect_code(0);
+    let mut after = root.snapshot();
+    let record = "mailu/mail.example.com/.mailu/rendered.json";
+    after.0.insert(record.to_owned(), before.0[record].clone());
+    after.assert_same(&before, "restored without a record");
+
+    // Neither file has it, and one was there: only a person can decide.
+    let key = std::fs::read_to_string(root.layout().secret("secret_key")).unwrap();
+    let line = format!("SECRET_KEY={}\n", key.trim());
+    let env = root.read("mailu.env");
+    for (now, adoptable) in [("", false), ("SECRET_KEY=EDITEDEDITEDEDITED\n", true)] {
+        std::fs::remove_file(root.layout().secret("secret_key")).unwrap();
+        root.write("mailu.env", &env.replace(&line, now));
+        let there = root.snapshot();
+        for verb in [&["apply"][..], &["plan"], &["apply", "--force"]] {
+            let run = root.run(verb).expect_code(2);
+            assert!(
+                run.err
+                    .contains("secrets/mailu/mail.example.com/secret_key")
+                    && run.err.contains("backup")
+                    && run.err.contains("--reset SECRET_KEY")
+                    && run.err.contains("--adopt SECRET_KEY") == adoptable
+                    && !run.err.contains("EDITED"),
+                "{}",
+                run.err
+            );
+        }
+        root.snapshot().assert_same(&there, "nothing changes");
+        root.write("mailu.env", &env);
+        root.run(&["apply"]).expect_code(0);
+    }
+    std::fs::remove_file(root.layout().secret("secret_key")).unwrap();
+    root.write("mailu.env", &env.replace(&line, ""));
+    root.run(&["apply", "--reset", "SECRET_KEY"]).expect_code(0);
+    let drawn = std::fs::read_to_string(root.layout().secret("secret_key")).unwrap();
+    assert_ne!(drawn, key);
+    assert!(root.read("mailu.env").contains(drawn.trim()));
+    assert!(
+        root.run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+}
+
 #[test]
 fn zones_keep_their_serial_until_they_change() {
     let root = Root::new();
@@ -1074,6 +1134,23 @@ fn a_relay_needs_its_password() {
     .expect_code(0);
     let env = mailu_core::env::EnvFile::parse(&root.read("mailu.env")).unwrap();
     assert_eq!(env.get("RELAYPASSWORD").unwrap().text, "it's $5 # \"x\"");
+    // Lost, it comes back from there; lost in both places, it can only be given again.
+    let stored = root.layout().secret("relay_password");
+    std::fs::remove_file(&stored).unwrap();
+    root.run(&["apply"]).expect_code(0);
+    assert_eq!(
+        std::fs::read_to_string(&stored).unwrap(),
+        "it's $5 # \"x\"\n"
+    );
+    std::fs::remove_file(&stored).unwrap();
+    std::fs::remove_file(root.file("mailu.env")).unwrap();
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err
+            .contains("`mailu install --domain mail.example.com --relay-password-file FILE`"),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

@@ -132,6 +132,36 @@ fn a_change_killed_anywhere_is_completed_by_the_next_run() {
     assert!(points > 100, "only {points} points");
 }
 
+/// What is brought back is brought back in the end, wherever the first attempt stopped.
+#[test]
+fn a_repair_killed_anywhere_is_completed_by_the_next_run() {
+    let mut fresh = Repeatable::default();
+    let first = Root::new();
+    run(
+        &first.layout(),
+        &request(&[]),
+        &mut Dying::at(usize::MAX, Moment::Before),
+        &mut fresh,
+    )
+    .unwrap();
+    // Not what would be drawn, so that drawing it anew would be seen.
+    let key = std::fs::read_to_string(first.layout().secret("secret_key")).unwrap();
+    first.edit(
+        "mailu.env",
+        &format!("SECRET_KEY={}", key.trim()),
+        "SECRET_KEY=BROUGHTALONG12345",
+    );
+    first
+        .run(&["apply", "--adopt", "SECRET_KEY"])
+        .expect_code(0);
+    std::fs::remove_file(first.layout().secret("secret_key")).unwrap();
+    sweep(
+        Some(&first.path()),
+        &request(&[("limits.quota", "5GB")]),
+        &mut fresh,
+    );
+}
+
 /// Killed on the way to one configuration, and then asked for a third one: what the killed run had written already is not
 /// taken for somebody's edit.
 #[test]

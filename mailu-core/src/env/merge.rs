@@ -47,7 +47,8 @@ impl Base {
         self.0.keys().map(String::as_str)
     }
 
-    fn matches(&self, name: &str, value: Option<&str>) -> bool {
+    /// Whether `value` is what was written for `name`; nothing stands for a variable that was not.
+    pub(crate) fn matches(&self, name: &str, value: Option<&str>) -> bool {
         self.0.get(name) == value.map(|v| fingerprint(name, v)).as_ref()
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::deploy::{Planner, push};
-use super::resolve::{invalid_input, secret_of};
-use super::{Action, CertificatePair, Content, Entry, Fresh};
+use super::resolve::{invalid_input, secret_of, variable_of, which};
+use super::{Action, CertificatePair, Content, Entry, Fresh, Record};
 use crate::dkim::{self, DkimKey};
 use crate::dns::PublicKeys;
 use crate::env::EnvFile;
@@ -43,7 +43,15 @@ impl Planner<'_> {
                 _ => true,
             };
 
-            if let Some(given) = given {
+            if value.is_none()
+                && given.is_none()
+                && wanted
+                && let Some(found) = self.restored(name)?
+            {
+                self.check_given(name, &found, false)?;
+                self.store_secret(name, Some(&found), "restored from mailu.env");
+                value = Some(found);
+            } else if let Some(given) = given {
                 if value.as_ref() != Some(&given) {
                     self.check_given(name, &given, value.is_some())?;
                     let detail = if value.is_some() {
@@ -62,7 +70,10 @@ impl Planner<'_> {
                             "relay.user",
                             format!("needs a password, and there is none in {}", path.display()),
                         )
-                        .hint("`--relay-password-file FILE` stores it"),
+                        .hint(format!(
+                            "`mailu install {} --relay-password-file FILE` stores it",
+                            which(self.config)
+                        )),
                     );
                     continue;
                 }
@@ -84,6 +95,70 @@ impl Planner<'_> {
             return Err(invalid_input(std::mem::take(&mut self.findings)));
         }
         Ok(secrets)
+    }
+
+    /// The secret whose file is gone, from `mailu.env`, where the server still has it.
+    ///
+    /// Nothing if there never was one, or if a new one is asked for.
+    fn restored(&self, name: &str) -> Result<Option<Secret>, Error> {
+        let Some(variable) = variable_of(name) else {
+            return Ok(None);
+        };
+        let there = self
+            .entry("mailu.env")
+            .and_then(Entry::text)
+            .and_then(|text| EnvFile::parse(text).ok())
+            .and_then(|file| file.get(variable).cloned())
+            .filter(|value| !value.interpolates && !value.text.is_empty());
+        let written = |record: &'_ Record| {
+            record
+                .env
+                .get("mailu.env")
+                .is_some_and(|base| base.contains(variable))
+        };
+        if let Some(value) = &there
+            && (!self.bases.records().any(written)
+                || self
+                    .bases
+                    .records()
+                    .filter_map(|record| record.env.get("mailu.env"))
+                    .any(|base| base.matches(variable, Some(&value.text))))
+        {
+            return Ok(Some(Secret::new(value.text.clone())));
+        }
+        // A run that was interrupted may have noted what it did not come to store.
+        let existed = self.bases.committed.as_ref().is_some_and(written);
+        if !existed || self.request.reset.contains(variable) {
+            return Ok(None);
+        }
+        let path = self.layout.secret(name);
+        let error = Error::new(
+            ErrorKind::Corrupt,
+            "secret.lost",
+            format!(
+                "find the secret {}: the file is gone, and {}",
+                path.display(),
+                if there.is_some() {
+                    format!("mailu.env holds another {variable} than the one that was written last")
+                } else {
+                    format!("mailu.env, which held it as {variable}, no longer does")
+                }
+            ),
+        )
+        .hint(format!("restore {} from a backup", path.display()));
+        let error = if there.is_some() {
+            error.hint(format!("`--adopt {variable}` keeps the one in mailu.env"))
+        } else {
+            error
+        };
+        Err(match name {
+            "relay_password" => error.hint(format!(
+                "`mailu install {} --relay-password-file FILE` stores it anew",
+                which(self.config)
+            )),
+            "secret_key" => error.hint(format!("`--reset {variable}` draws a new one, which ends every session, breaks forwarded addresses and makes what the webmail keeps encrypted unreadable")),
+            _ => error.hint(format!("`--reset {variable}` draws a new one, which its users must be given")),
+        })
     }
 
     /// The secret that `--adopt` takes from an edited file.

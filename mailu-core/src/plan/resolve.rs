@@ -208,13 +208,34 @@ fn adopt_variable(
     })
 }
 
+/// Variables that carry a secret, and the secret's file.
+const CARRIERS: [(&str, &str); 3] = [
+    ("SECRET_KEY", "secret_key"),
+    ("API_TOKEN", "api_token"),
+    ("RELAYPASSWORD", "relay_password"),
+];
+
 /// The secret that a variable carries.
 pub(super) fn secret_of(variable: &str) -> Option<&'static str> {
-    match variable {
-        "SECRET_KEY" => Some("secret_key"),
-        "API_TOKEN" => Some("api_token"),
-        "RELAYPASSWORD" => Some("relay_password"),
-        _ => None,
+    CARRIERS
+        .iter()
+        .find(|(name, _)| *name == variable)
+        .map(|(_, secret)| *secret)
+}
+
+/// The variable that carries a secret.
+pub(super) fn variable_of(secret: &str) -> Option<&'static str> {
+    CARRIERS
+        .iter()
+        .find(|(_, name)| *name == secret)
+        .map(|(variable, _)| *variable)
+}
+
+/// The options that name a deployment, for commands in hints.
+pub(super) fn which(config: &Config) -> String {
+    match &config.client {
+        Some(client) => format!("--domain {} --client-id {client}", config.mail_host),
+        None => format!("--domain {}", config.mail_host),
     }
 }
 
