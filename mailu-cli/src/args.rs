@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use mailu_core::names::{ClientId, MailHost};
+use mailu_core::names::{ClientId, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
 
 /// Installs and runs the Mailu mail server behind Traefik, for agencies that host many clients.
@@ -147,6 +147,9 @@ pub struct Choices {
     /// Keep the edited value of a variable, and write it into mailu.toml.
     #[arg(long, value_name = "NAME")]
     pub adopt: Vec<String>,
+    /// Give up the lost DKIM key of an email domain for a new one, whose DNS record has to be published. May be repeated.
+    #[arg(long, value_name = "DOMAIN")]
+    pub new_dkim_key: Vec<EmailDomain>,
 }
 
 /// `mailu install`

@@ -80,7 +80,7 @@ impl DkimKey {
                 "dkim.too_short",
                 format!("read a DKIM key: it has {bits} bits, and receivers ignore keys below 1024 (RFC 8301)"),
             )
-            .hint("draw a new key with `mailu` after moving this file away, and publish its DNS record"));
+            .hint("move it away, make a new one with `mailu apply --new-dkim-key DOMAIN`, and publish its DNS record"));
         }
         Ok(Self {
             pem: Secret::new(pem),

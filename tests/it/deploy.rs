@@ -778,10 +778,103 @@ fn what_is_lost_is_made_again_except_what_depends_on_it() {
         "{}",
         run.err
     );
-    std::fs::remove_file(other.file("data/dkim/example.com.dkim.key")).unwrap();
+    let other = Root::new();
+    other.install();
     std::fs::remove_file(other.file("data/certs/cert.pem")).unwrap();
     let run = other.run(&["apply"]).expect_code(2);
     assert!(run.err.contains("cert.pem"), "{}", run.err);
+}
+
+/// The DNS record is published for one key: another one in its place means mail that is refused.
+#[test]
+fn a_lost_dkim_key_is_given_up_only_by_name() {
+    let key = "data/dkim/example.com.dkim.key";
+    let root = Root::new();
+    root.install();
+    let (before, pem) = (root.snapshot(), root.read(key));
+    assert!(
+        root.read(".mailu/rendered.json")
+            .contains("example.com.dkim.key")
+    );
+    std::fs::remove_file(root.file(key)).unwrap();
+    let there = root.snapshot();
+    for verb in [
+        &["apply"][..],
+        &["plan"],
+        &["apply", "--force"],
+        &["apply", "--new-dkim-key", "example.org"],
+    ] {
+        let run = root.run(verb).expect_code(2);
+        assert!(
+            run.err.contains(key)
+                && run.err.contains("backup")
+                && run.err.contains("`--new-dkim-key example.com`"),
+            "{}",
+            run.err
+        );
+    }
+    let json = root.run(&["--json", "apply"]).expect_code(2).json();
+    assert_eq!(json["error"]["code"], "dkim.lost");
+    root.snapshot().assert_same(&there, "nothing changes");
+    // Restored, all is well.
+    root.write(key, &pem);
+    std::fs::set_permissions(root.file(key), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(run.out.contains("nothing to do") && !run.err.contains("dkim"));
+    root.snapshot().assert_same(&before, "restored");
+    // A key that works is not given up.
+    let run = root
+        .run(&["apply", "--new-dkim-key", "example.com"])
+        .expect_code(0);
+    assert!(
+        run.out.contains("nothing to do") && run.err.contains("dkim.in_place"),
+        "{}",
+        run.err
+    );
+
+    // Given up, and published anew.
+    std::fs::remove_file(root.file(key)).unwrap();
+    let args = ["apply", "--new-dkim-key", "example.com"];
+    let run = root
+        .run(&["--json", "plan", args[1], args[2]])
+        .expect_code(0);
+    assert!(run.out.contains("dkim.new_key"), "{}", run.out);
+    let records = root.read("dns/records.json");
+    let run = root.run(&args).expect_code(0);
+    assert!(
+        run.err.contains("dkim._domainkey.example.com"),
+        "{}",
+        run.err
+    );
+    assert!(root.read(key) != pem && root.read("dns/records.json") != records);
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(run.out.contains("nothing to do") && !run.err.contains("dkim"));
+
+    // Somebody put another key there: it counts, and is mentioned once.
+    root.write(key, &pem);
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(
+        run.err.contains("dkim.replaced") && run.err.contains("dkim._domainkey.example.com"),
+        "{}",
+        run.err
+    );
+    assert_eq!(root.read("dns/records.json"), records);
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(run.out.contains("nothing to do") && !run.err.contains("dkim"));
+
+    // A domain that was away for a while needs the key that it had.
+    root.run(&["config", "set", "email_domains", "example.org"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    root.run(&["config", "unset", "email_domains"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    std::fs::remove_file(root.file("data/dkim/example.org.dkim.key")).unwrap();
+    root.run(&["apply"]).expect_code(0);
+    root.run(&["config", "set", "email_domains", "example.org"])
+        .expect_code(0);
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(run.err.contains("example.org.dkim.key"), "{}", run.err);
 }
 
 /// The running server has the secret still; a new one would end its sessions and break what is encrypted with the old one.

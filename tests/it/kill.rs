@@ -8,7 +8,7 @@ use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
 use mailu_core::paths::Layout;
 use mailu_core::plan::Request;
 
-use crate::support::{Root, Snapshot, program, snapshot, tool};
+use crate::support::{Root, Snapshot, program, snapshot, tests, tool};
 
 /// A request for the small deployment, with more settings.
 fn request(settings: &[(&str, &str)]) -> Request {
@@ -160,6 +160,14 @@ fn a_repair_killed_anywhere_is_completed_by_the_next_run() {
         &request(&[("limits.quota", "5GB")]),
         &mut fresh,
     );
+
+    let key = first.file("data/dkim/example.com.dkim.key");
+    std::fs::copy(tests("fixtures/dkim.pem"), &key).unwrap();
+    first.run(&["apply"]).expect_code(0);
+    std::fs::remove_file(&key).unwrap();
+    let mut given_up = request(&[]);
+    given_up.new_dkim_key.insert("example.com".parse().unwrap());
+    sweep(Some(&first.path()), &given_up, &mut fresh);
 }
 
 /// Killed on the way to one configuration, and then asked for a third one: what the killed run had written already is not

@@ -64,6 +64,7 @@ pub(crate) fn request_choices(request: &mut Request, choices: &Choices) {
     request.force = choices.force;
     request.reset = choices.reset.iter().cloned().collect();
     request.adopt = choices.adopt.iter().cloned().collect();
+    request.new_dkim_key = choices.new_dkim_key.iter().cloned().collect();
 }
 
 /// Finds out which deployment is meant, and turns flags and answers into settings.

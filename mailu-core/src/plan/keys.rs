@@ -10,6 +10,7 @@ use crate::dns::PublicKeys;
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
+use crate::hash::sha256;
 use crate::secret::{Secret, Secrets};
 
 impl Planner<'_> {
@@ -224,13 +225,23 @@ impl Planner<'_> {
 
     pub(super) fn keys(&mut self, fresh: &mut dyn Fresh) -> Result<PublicKeys, Error> {
         let mut keys = BTreeMap::new();
+        let mut lost = Vec::new();
+        // A key of a domain that is gone for now may be needed again: its record may still be published.
+        self.next.dkim = self
+            .bases
+            .committed
+            .as_ref()
+            .map(|record| record.dkim.clone())
+            .unwrap_or_default();
+        self.findings.extend(self.needless_keys());
         // Once admin has run, the directory is its user's, who must be able to read a key that is added later.
         let owner = self.entry("data/dkim").map(|entry| (entry.uid, entry.gid));
         for domain in self.config.domains() {
-            let relative = format!(
-                "data/dkim/{}",
-                dkim::file_name(domain, &self.config.dns.selector)
-            );
+            let name = dkim::file_name(domain, &self.config.dns.selector);
+            let relative = format!("data/dkim/{name}");
+            let published = format!("{}._domainkey.{domain}", self.config.dns.selector);
+            // What an interrupted run noted may never have been made.
+            let recorded = self.next.dkim.contains_key(&name);
             let key = if let Some(entry) = self.entry(&relative) {
                 let pem = entry.text().unwrap_or_default();
                 Some(DkimKey::from_pem(pem).map_err(|error| {
@@ -240,9 +251,25 @@ impl Planner<'_> {
                         format!("read the DKIM key {}", self.layout.file(&relative).display()),
                     )
                     .source(error)
-                    .hint("restore the file from a backup, or move it away to have a new key made, and publish its DNS record")
+                    .hint("restore the file from a backup")
+                    .hint(format!("or move it away, make a new key with `--new-dkim-key {domain}`, and publish its DNS record"))
                 })?)
             } else {
+                let confirmed = self.request.new_dkim_key.contains(domain);
+                if recorded && !confirmed {
+                    lost.push((domain, self.layout.file(&relative)));
+                    continue;
+                }
+                if recorded {
+                    self.findings.push(
+                        Finding::warning(
+                            "dkim.new_key",
+                            relative.as_str(),
+                            format!("is made anew: the DNS record {published} changes, and receivers refuse what is signed until it is published"),
+                        )
+                        .hint("`mailu dns` prints it"),
+                    );
+                }
                 let key = fresh.dkim(domain)?;
                 let step = self.step(Action::CreateKey, &relative);
                 step.mode = Some(0o600);
@@ -254,10 +281,82 @@ impl Planner<'_> {
                 key
             };
             if let Some(key) = key {
-                keys.insert(domain.clone(), key.txt()?);
+                let text = key.txt()?;
+                let hash = sha256(text.as_bytes());
+                if recorded
+                    && self.entry(&relative).is_some()
+                    && !self
+                        .bases
+                        .records()
+                        .any(|r| r.dkim.get(&name) == Some(&hash))
+                {
+                    self.findings.push(
+                        Finding::warning(
+                            "dkim.replaced",
+                            relative.as_str(),
+                            format!("is another key than before: the DNS record {published} changes, and receivers refuse what is signed until it is published"),
+                        )
+                        .hint("`mailu dns` prints it"),
+                    );
+                }
+                self.next.dkim.insert(name, hash);
+                keys.insert(domain.clone(), text);
             }
         }
-        Ok(keys)
+        if lost.is_empty() {
+            return Ok(keys);
+        }
+        let paths: Vec<String> = lost
+            .iter()
+            .map(|(_, path)| path.display().to_string())
+            .collect();
+        let mut error = Error::new(
+            ErrorKind::Corrupt,
+            "dkim.lost",
+            format!(
+                "find the DKIM key {}: it was in place, and is gone; the published DNS record fits no other key",
+                paths.join(" and ")
+            ),
+        );
+        for (domain, path) in lost {
+            error = error
+                .hint(format!("restore {} from a backup", path.display()))
+                .hint(format!(
+                    "or give it up with `--new-dkim-key {domain}`, and publish the new DNS record"
+                ));
+        }
+        Err(error)
+    }
+
+    /// Domains after `--new-dkim-key` that need none.
+    fn needless_keys(&self) -> Vec<Finding> {
+        self.request
+            .new_dkim_key
+            .iter()
+            .filter_map(|domain| {
+                if !self.config.domains().any(|known| known == domain) {
+                    return Some(
+                        Finding::warning(
+                            "dkim.unknown_domain",
+                            domain.as_str(),
+                            "is no email domain of this deployment, so it has no DKIM key",
+                        )
+                        .hint("name one of `email_domain` and `email_domains`"),
+                    );
+                }
+                let name = dkim::file_name(domain, &self.config.dns.selector);
+                let relative = format!("data/dkim/{name}");
+                self.entry(&relative)?;
+                Some(
+                    Finding::warning(
+                        "dkim.in_place",
+                        relative.as_str(),
+                        "is in place and stays: a key that works is never given up",
+                    )
+                    .hint("to replace it, move it away first"),
+                )
+            })
+            .collect()
     }
 
     pub(super) fn certificate(&mut self, fresh: &mut dyn Fresh) -> Result<(), Error> {

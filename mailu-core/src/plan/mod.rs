@@ -40,6 +40,8 @@ pub struct Request {
     pub reset: BTreeSet<String>,
     /// Variables whose edited value becomes part of `mailu.toml`.
     pub adopt: BTreeSet<String>,
+    /// Email domains whose lost DKIM key is given up for a new one.
+    pub new_dkim_key: BTreeSet<EmailDomain>,
     /// The first administrator's password; drawn if absent.
     pub admin_password: Option<Secret>,
     /// The password at the relay.
@@ -308,6 +310,9 @@ pub(crate) struct Record {
     pub(crate) env: BTreeMap<String, env::Base>,
     /// SHA-256 of whole files.
     pub(crate) files: BTreeMap<String, String>,
+    /// SHA-256 of the DNS text of each DKIM key that was ever in place, by the name of its file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) dkim: BTreeMap<String, String>,
 }
 
 impl Record {
