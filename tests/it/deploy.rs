@@ -489,6 +489,59 @@ fn variables_without_a_key_and_secrets_can_be_adopted_too() {
     );
 }
 
+/// Without such a line a service crashes, or takes a default that the deployment was not made with.
+#[test]
+fn a_line_that_mailu_needs_cannot_be_left_out() {
+    for (file, name) in [
+        ("mailu.env", "SECRET_KEY"),
+        ("mailu.env", "DOMAIN"),
+        ("mailu.env", "HOSTNAMES"),
+        ("mailu.env", "POSTMASTER"),
+        ("mailu.env", "SUBNET"),
+        ("mailu.env", "TLS_FLAVOR"),
+        ("mailu.env", "PORTS"),
+        ("mailu.env", "ADMIN"),
+        ("mailu.env", "WEBMAIL"),
+        ("mailu.env", "WEBDAV"),
+        ("mailu.env", "API_TOKEN"),
+        ("mailu.env", "MESSAGE_SIZE_LIMIT"),
+        ("mailu.env", "MESSAGE_RATELIMIT"),
+        (".env", "COMPOSE_PROJECT_NAME"),
+    ] {
+        let root = Root::new();
+        root.install();
+        let text = root.read(file);
+        let start = format!("{name}=");
+        let line = text.lines().find(|line| line.starts_with(&start)).unwrap();
+        root.edit(file, &format!("{line}\n"), &format!("# {line}\n"));
+        let edited = root.snapshot();
+        let run = root.run(&["apply"]).expect_code(1);
+        assert!(
+            run.err
+                .contains(&format!("{file} {name}: there is (not set)"))
+                && run.err.contains("it was removed, and Mailu does not start")
+                && run.err.contains(&format!("`--reset {name}`")),
+            "{}",
+            run.err
+        );
+        root.snapshot().assert_same(&edited, "nothing changes");
+        root.run(&["apply", "--reset", name]).expect_code(0);
+        assert!(root.read(file).contains(&format!("\n{line}\n")), "{name}");
+        let again = root.run(&["apply"]).expect_code(0);
+        assert!(again.out.contains("nothing to do"), "{name}");
+    }
+    // Of the others, Mailu's default does as well.
+    let root = Root::new();
+    root.install();
+    root.edit("mailu.env", "SITENAME=Mailu\n", "");
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(
+        run.err.contains("kept: mailu.env SITENAME = (not set)"),
+        "{}",
+        run.err
+    );
+}
+
 #[test]
 fn what_crashes_mailu_is_refused_in_the_edited_file_too() {
     for (from, to) in [

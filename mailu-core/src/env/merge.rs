@@ -172,7 +172,8 @@ pub fn merge(
             continue;
         }
         let structural = table::find(name).is_some_and(|variable| variable.structural);
-        if known && ours_unchanged && !structural {
+        let missing = there.is_none() && ours.is_some_and(|v| !v.is_empty()) && needed(name);
+        if known && ours_unchanged && !structural && !missing {
             merged.overrides.push(Override {
                 name: name.to_owned(),
                 ours: hide(name, ours),
@@ -182,6 +183,8 @@ pub fn merge(
         }
         let reason = if !known {
             "what was written last is not known, so an edit cannot be told from an old value"
+        } else if missing {
+            "it was removed, and Mailu does not start without it or takes a default that means something else"
         } else if structural && ours_unchanged {
             "docker-compose.yml follows from it too, so it cannot be changed in this file alone"
         } else {
@@ -197,6 +200,36 @@ pub fn merge(
         });
     }
     Ok(merged)
+}
+
+/// Whether leaving `name` out is no choice: a service crashes, or its own default is not what the deployment was made with.
+fn needed(name: &str) -> bool {
+    // Of these, Mailu's default is another one than ours, or there is none; Compose's `.env` names the containers and images.
+    const NEEDED: [&str; 22] = [
+        "SECRET_KEY",
+        "POSTMASTER",
+        "ADMIN",
+        "API",
+        "API_TOKEN",
+        "WEB_ADMIN",
+        "WEB_WEBMAIL",
+        "WEB_API",
+        "MESSAGE_SIZE_LIMIT",
+        "MESSAGE_RATELIMIT",
+        "AUTH_RATELIMIT_IP",
+        "AUTH_RATELIMIT_USER",
+        "DISABLE_STATISTICS",
+        "RECIPIENT_DELIMITER",
+        "RELAYNETS",
+        "RELAYHOST",
+        "RELAYUSER",
+        "RELAYPASSWORD",
+        "COMPOSE_PROJECT_NAME",
+        "MAILU_VERSION",
+        "DOCKER_ORG",
+        "DOCKER_PREFIX",
+    ];
+    NEEDED.contains(&name) || table::find(name).is_some_and(|variable| variable.structural)
 }
 
 fn apply(
