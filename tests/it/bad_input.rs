@@ -144,6 +144,9 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     // Extra variables.
     ("env.LOG_LEVEL = \"INFO\"", "env.LOG_LEVEL", "INFO", "set by `logs.level`"),
     ("env.SECRET_KEY = \"hunter2hunter2\"", "env.SECRET_KEY", "", "is a secret"),
+    ("env.DB_PW = \"hunter2hunter2\"", "env.DB_PW", "", "is a secret"),
+    ("env.ROUNDCUBE_DB_PW = [\"hunter2hunter2\"]", "env.ROUNDCUBE_DB_PW", "", "must be text"),
+    ("env.SQLALCHEMY_DATABASE_URI = \"postgresql://u:hunter2@db/mailu\"", "env.SQLALCHEMY_DATABASE_URI", "", "into mailu.env by hand"),
     ("env.SESSION_TIMEOUT = \"1h\"", "env.SESSION_TIMEOUT", "1h", "does not start"),
     ("env.DEFER_ON_TLS_ERROR = \"False\"", "env.DEFER_ON_TLS_ERROR", "False", "empty to be off"),
     ("env.INITIAL_ADMIN_PW = \"hunter2hunter2\"", "env.INITIAL_ADMIN_PW", "", "cannot be set here"),

@@ -542,6 +542,68 @@ fn a_line_that_mailu_needs_cannot_be_left_out() {
     );
 }
 
+/// Mailu with a database of its own host: everything but the password stands in mailu.toml.
+#[test]
+fn a_secret_written_into_mailu_env_by_hand_stays_there_and_is_never_shown() {
+    let root = Root::new();
+    root.install();
+    for setting in [
+        "DB_FLAVOR=postgresql",
+        "DB_USER=mailu",
+        "DB_HOST=db",
+        "DB_NAME=mailu",
+        "DB_PW_FILE=/data/pw",
+    ] {
+        root.run(&["config", "set", &format!("env.{setting}")])
+            .expect_code(0);
+    }
+    let run = root
+        .run(&["config", "set", "env.DB_PW=hunter2hunter2"])
+        .expect_code(2);
+    assert!(
+        run.err.contains("write `DB_PW=…` into mailu.env by hand") && !run.err.contains("hunter2"),
+        "{}",
+        run.err
+    );
+    root.run(&["apply"]).expect_code(0);
+    root.write(
+        "mailu.env",
+        &format!("{}DB_PW=hunter2hunter2\n", root.read("mailu.env")),
+    );
+    for args in [
+        &["apply"][..],
+        &["--json", "apply"],
+        &["apply", "--force"],
+        &["config", "set", "limits.quota", "5GB"],
+        &["--json", "plan"],
+        &["apply", "--dry-run"],
+        &["apply"],
+        &["config", "unset", "env.DB_FLAVOR"],
+        &["--json", "apply", "--force"],
+        &["install", "--no-start", "--domain", "mail.example.com"],
+    ] {
+        let run = root.run(args).expect_code(0);
+        assert!(
+            !format!("{}{}", run.out, run.err).contains("hunter2"),
+            "{args:?}"
+        );
+        assert!(
+            root.read("mailu.env").ends_with("\nDB_PW=hunter2hunter2\n"),
+            "{args:?}"
+        );
+    }
+    let before = root.snapshot();
+    let run = root
+        .run(&["--json", "apply", "--adopt", "DB_PW"])
+        .expect_code(2);
+    assert!(
+        run.out.contains("adopt.secret") && !format!("{}{}", run.out, run.err).contains("hunter2"),
+        "{}",
+        run.err
+    );
+    root.snapshot().assert_same(&before, "nothing changes");
+}
+
 #[test]
 fn what_crashes_mailu_is_refused_in_the_edited_file_too() {
     for (from, to) in [

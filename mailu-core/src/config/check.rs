@@ -1060,6 +1060,15 @@ fn extra_variables(config: &Config, out: &mut Vec<Finding>) {
                 )
                 .hint("remove it; `mailu show` says where the secret files are"),
             );
+        } else if table::is_secret(name) && !table::refused_for_another_reason(name) {
+            out.push(
+                Finding::error(
+                    "env.secret",
+                    at,
+                    "is a secret, and secrets are not kept in mailu.toml, which more people read than mailu.env",
+                )
+                .hint(format!("write `{name}=…` into mailu.env by hand: what is not set from here stays there on every run")),
+            );
         } else if let Some(finding) = table::check(name, value, &at, config.version) {
             out.push(finding);
         }

@@ -2,7 +2,9 @@
 
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
-use super::Config;
+use std::collections::BTreeMap;
+
+use super::{Config, join};
 use crate::error::Invalid;
 use crate::finding::Finding;
 
@@ -52,6 +54,26 @@ impl Document {
             Item::None => None,
             other => Some(other.to_string().trim().to_owned()),
         }
+    }
+
+    /// Every dotted key that has a value, with that value as TOML text in one spelling.
+    pub(crate) fn leaves(&self) -> BTreeMap<String, String> {
+        fn collect(at: &str, table: &toml::Table, leaves: &mut BTreeMap<String, String>) {
+            for (key, value) in table {
+                let path = join(at, key);
+                match value {
+                    toml::Value::Table(inner) => collect(&path, inner, leaves),
+                    value => {
+                        leaves.insert(path, value.to_string());
+                    }
+                }
+            }
+        }
+        let mut leaves = BTreeMap::new();
+        if let Ok(table) = self.0.to_string().parse::<toml::Table>() {
+            collect("", &table, &mut leaves);
+        }
+        leaves
     }
 
     /// Sets a dotted key to a text value.
@@ -169,6 +191,15 @@ mod tests {
         );
         assert_eq!(document.get("tls.mode").as_deref(), Some("\"cert\""));
         assert!(document.unset("limits.quota") && !document.unset("limits.quota"));
+    }
+
+    #[test]
+    fn leaves_are_keys_with_values_in_one_spelling() {
+        let leaves = |text: &str| Document::parse(text).expect("valid").leaves();
+        assert_eq!(
+            leaves("a = 'x'\n[b]\nc = [ 1,2 ] # two\n[b.d]\n"),
+            leaves("a = \"x\"\nb = { c = [1, 2] }\n")
+        );
     }
 
     #[test]

@@ -161,6 +161,11 @@ pub fn merge(
         if theirs == ours && !computed {
             continue;
         }
+        // A secret that stands nowhere else is not ours to remove.
+        let elsewhere = matches!(name, "SECRET_KEY" | "API_TOKEN" | "RELAYPASSWORD");
+        if ours.is_none() && is_secret(name) && !elsewhere && !reset.contains(name) {
+            continue;
+        }
         let untouched = !computed && bases.iter().any(|base| base.matches(name, theirs));
         let ours_unchanged = bases.iter().any(|base| base.matches(name, ours));
         if untouched && known || reset.contains(name) {
@@ -256,5 +261,30 @@ fn describe(name: &str, from: Option<&str>, to: Option<&str>) -> String {
         (Some(from), None) => format!("{name}: removed (was `{from}`)"),
         (Some(from), Some(to)) => format!("{name}: `{from}` -> `{to}`"),
         (None, None) => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_stands_nowhere_else_is_not_removed() {
+        let current = EnvFile::parse("DB_PW=hunter2\nDB_HOST=db\n").expect("valid");
+        let base = Base(
+            [
+                ("DB_PW".to_owned(), fingerprint("DB_PW", "hunter2")),
+                ("DB_HOST".to_owned(), "db".to_owned()),
+            ]
+            .into(),
+        );
+        let merged = |reset: &[&str]| {
+            let reset = reset.iter().map(|name| (*name).to_owned()).collect();
+            merge(&[&base], &current, &Variables::default(), &reset).expect("writable")
+        };
+        assert_eq!(merged(&[]).file.to_string(), "DB_PW=hunter2\n");
+        let merged = merged(&["DB_PW"]);
+        assert_eq!(merged.file.to_string(), "");
+        assert!(!format!("{:?}", merged.changes).contains("hunter2"));
     }
 }

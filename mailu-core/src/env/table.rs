@@ -782,6 +782,13 @@ pub(crate) fn accepts(name: &str, value: &str, version: Version) -> bool {
     check(name, value, name, version).is_none_or(|finding| finding.severity != Severity::Error)
 }
 
+/// Whether `name`, though it looks like a secret, is a path to one, or may not be set at all.
+pub(crate) fn refused_for_another_reason(name: &str) -> bool {
+    name.strip_suffix("_FILE")
+        .is_some_and(|of| find(of).is_some())
+        || find(name).is_some_and(|variable| matches!(variable.rule, Rule::Ours(_)))
+}
+
 /// Judges one variable. `at` is the subject of findings, such as `env.LOG_LEVEL` or `mailu.env: LOG_LEVEL`.
 pub(crate) fn check(name: &str, value: &str, at: &str, version: Version) -> Option<Finding> {
     let shown = |finding: Finding| {

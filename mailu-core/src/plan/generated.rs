@@ -246,22 +246,25 @@ pub(super) fn changed_keys(old: &str, new: &str) -> Vec<String> {
     let (Ok(old), Ok(new)) = (Document::parse(old), Document::parse(new)) else {
         return Vec::new();
     };
-    crate::config::known_keys()
-        .iter()
-        .filter_map(|info| {
-            let (before, after) = (old.get(&info.path), new.get(&info.path));
-            if before == after {
-                return None;
-            }
-            let show = |value: Option<String>| value.unwrap_or_else(|| "(default)".to_owned());
-            Some(format!(
-                "{}: {} -> {}",
-                info.path,
-                show(before),
-                show(after)
-            ))
+    let (old, new) = (old.leaves(), new.leaves());
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    keys.into_iter()
+        .filter(|key| old.get(*key) != new.get(*key))
+        .map(|key| {
+            let show = |value: Option<&String>| match value {
+                None => "(default)".to_owned(),
+                Some(_) if is_hidden(key) => "***".to_owned(),
+                Some(value) => value.clone(),
+            };
+            format!("{key}: {} -> {}", show(old.get(key)), show(new.get(key)))
         })
         .collect()
+}
+
+/// Whether the value of a key of `mailu.toml` must not be shown. No valid one is, but what is replaced need not be valid.
+pub(super) fn is_hidden(key: &str) -> bool {
+    key.strip_prefix("env.")
+        .map_or_else(|| crate::config::sounds_secret(key), env::is_secret)
 }
 
 /// Lines that go and lines that come, as far as they fit.
@@ -296,4 +299,25 @@ fn line_changes(old: &[u8], new: &[u8]) -> Vec<String> {
         changes.push(format!("… and {rest} more lines"));
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_mailu_toml_hide_secrets_and_nothing_else() {
+        let old = "[env]\nDB_PW = \"hunter2\"\nDB_HOST = \"a\"\n[relay]\npassword = \"hunter2\"\n";
+        assert_eq!(
+            changed_keys(old, "[env]\nDB_HOST = \"b\"\n"),
+            [
+                "env.DB_HOST: \"a\" -> \"b\"",
+                "env.DB_PW: *** -> (default)",
+                "relay.password: *** -> (default)"
+            ]
+        );
+        for key in crate::config::known_keys() {
+            assert!(!is_hidden(&key.path), "{}", key.path);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::{Observed, Request, adopt};
 use crate::config::edit::Document;
 use crate::config::{Config, Parsed};
 use crate::engine;
-use crate::env::EnvFile;
+use crate::env::{EnvFile, is_secret};
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
 use crate::fleet;
@@ -195,6 +195,16 @@ fn adopt_variable(
     }
     if secret_of(name).is_some() {
         return Ok(());
+    }
+    if is_secret(name) {
+        return Err(Box::new(
+            Finding::error(
+                "adopt.secret",
+                name,
+                "is a secret, which mailu.toml is not for: more people read it than mailu.env",
+            )
+            .hint("leave it where it is: it stays there on every run"),
+        ));
     }
     adopt::adopt(document, name, &value.text).map_err(|reason| {
         Box::new(
