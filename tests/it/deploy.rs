@@ -284,10 +284,12 @@ fn a_conflict_is_reported_and_nothing_changes_until_somebody_chooses() {
             .contains("MESSAGE_SIZE_LIMIT=60000000\n")
     );
     assert!(
-        root.read(".mailu/replaced/mailu.env").contains("70000000"),
+        root.replaced("mailu.env")[0].contains("70000000"),
         "a copy of the edited file is kept"
     );
-    assert_eq!(mode(&root.file(".mailu/replaced/mailu.env")), 0o600);
+    for copy in files_below(&root.file(".mailu/replaced")) {
+        assert_eq!(mode(&copy), 0o600);
+    }
     // Theirs counts.
     other.edit(
         "mailu.env",
@@ -794,10 +796,28 @@ fn a_hand_edited_compose_file_is_never_silently_replaced() {
     root.run(&["apply", "--reset", "docker-compose.yml"])
         .expect_code(0);
     assert!(root.read("docker-compose.yml").contains("radicale"));
-    assert!(
-        root.read(".mailu/replaced/docker-compose.yml")
-            .ends_with("# mine\n")
-    );
+    assert!(root.replaced("docker-compose.yml")[0].ends_with("# mine\n"));
+}
+
+/// The copy of the first edit is not lost to that of the second.
+#[test]
+fn a_kept_copy_is_never_overwritten() {
+    let root = Root::new();
+    root.install();
+    let edits = ["First", "Second", "Third"];
+    for edit in edits {
+        root.edit("mailu.env", "SITENAME=Mailu", &format!("SITENAME={edit}"));
+        root.run(&["apply", "--reset", "SITENAME"]).expect_code(0);
+    }
+    let copies = root.replaced("mailu.env");
+    assert_eq!(copies.len(), 3);
+    for edit in edits {
+        assert!(copies.iter().any(|text| text.contains(edit)), "{edit}");
+    }
+    // Nor is the same kept twice.
+    root.edit("mailu.env", "SITENAME=Mailu", "SITENAME=First");
+    root.run(&["apply", "--force"]).expect_code(0);
+    assert_eq!(root.replaced("mailu.env").len(), 3);
 }
 
 #[test]
@@ -836,10 +856,7 @@ fn force_renders_anew_but_never_draws_anew() {
         env.replace("SITENAME=Mailu", "SITENAME=Mailu\nMY_OWN=1"),
         "a line that is not ours stays"
     );
-    assert!(
-        root.read(".mailu/replaced/mailu.env")
-            .contains("SITENAME=Other")
-    );
+    assert!(root.replaced("mailu.env")[0].contains("SITENAME=Other"));
 }
 
 #[test]
@@ -1165,8 +1182,7 @@ fn a_given_file_is_the_truth_unless_the_other_was_edited() {
     root.run(&["install", "--no-start", "--config", file, "--force"])
         .expect_code(0);
     assert!(
-        root.read("mailu.toml").contains("6GB")
-            && root.read(".mailu/replaced/mailu.toml").contains("7GB")
+        root.read("mailu.toml").contains("6GB") && root.replaced("mailu.toml")[0].contains("7GB")
     );
 }
 

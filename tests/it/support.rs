@@ -127,6 +127,19 @@ impl Root {
             .unwrap_or_else(|error| panic!("{relative}: {error}"))
     }
 
+    /// The copies of an edited file that were kept when it was overwritten, in order of time.
+    pub(crate) fn replaced(&self, name: &str) -> Vec<String> {
+        let start = format!("{name}.");
+        files_below(&self.file(".mailu/replaced"))
+            .iter()
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with(&start)
+            })
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
+    }
+
     pub(crate) fn write(&self, relative: &str, text: &str) {
         std::fs::write(self.file(relative), text).unwrap();
     }

@@ -35,8 +35,11 @@ const FILES: [&str; 10] = [
 /// Directories in which files have names that depend on the configuration.
 const LISTED: [&str; 2] = ["dns", "data/dkim"];
 
+/// Where edited files are kept that were overwritten. There only once one was.
+const REPLACED: &str = ".mailu/replaced";
+
 /// Files whose presence alone matters.
-const MARKS: [&str; 3] = ["data/main.db", "data/admin/main.db", ".mailu/replaced"];
+const MARKS: [&str; 3] = ["data/main.db", "data/admin/main.db", REPLACED];
 
 /// Everything that planning wants to know about `layout`.
 pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error> {
@@ -71,6 +74,10 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
                 note(&mut observed.entries, &relative, &base.join(&relative))?;
             }
         }
+    }
+    for name in names_in(&base.join(REPLACED))? {
+        let relative = format!("{REPLACED}/{name}");
+        note(&mut observed.entries, &relative, &base.join(&relative))?;
     }
     let secrets = layout.secrets();
     note(&mut observed.secrets, "", &secrets)?;

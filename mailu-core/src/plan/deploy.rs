@@ -254,17 +254,41 @@ impl<'a> Planner<'a> {
             .insert("mailu.toml".to_owned(), sha256(text.as_bytes()));
     }
 
+    /// Keeps what is about to be overwritten, under a name that nothing has yet.
     pub(super) fn keep_copy(&mut self, relative: &str) {
-        let content = self
-            .entry(relative)
-            .and_then(|e| e.content.clone())
-            .map(Content);
-        let step = self.step(
-            Action::KeepCopy,
-            &format!(".mailu/replaced/{}", relative.replace('/', "_")),
-        );
+        let Some(content) = self.entry(relative).and_then(|e| e.content.clone()) else {
+            return;
+        };
+        // `2026-11-22T10:00:00Z` as `20261122-100000`.
+        let digits: String = self
+            .observed
+            .now
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect();
+        let stamp = match digits.split_at_checked(8) {
+            Some((day, time)) => format!("{day}-{time}"),
+            None => digits,
+        };
+        let name = format!(".mailu/replaced/{}", relative.replace('/', "_"));
+        let mut copies = self.observed.entries.iter().filter(|(path, _)| {
+            path.strip_prefix(&name)
+                .is_some_and(|rest| rest.starts_with('.'))
+        });
+        // An interrupted run may have kept it already.
+        if copies.any(|(_, entry)| entry.content.as_ref() == Some(&content)) {
+            return;
+        }
+        let path = (1..)
+            .map(|number: u32| match number {
+                1 => format!("{name}.{stamp}"),
+                _ => format!("{name}.{stamp}-{number}"),
+            })
+            .find(|path| self.entry(path).is_none())
+            .unwrap_or(name);
+        let step = self.step(Action::KeepCopy, &path);
         step.mode = Some(0o600);
-        step.content = content;
+        step.content = Some(Content(content));
     }
 
     /// Files of interrupted runs, and generated files that nothing needs any more.
