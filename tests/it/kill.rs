@@ -163,6 +163,55 @@ fn a_replacement_killed_anywhere_is_completed_by_the_next_run() {
     sweep(Some(&first.path()), &forced, &mut fresh);
 }
 
+/// A run that was interrupted long ago says nothing about a key that somebody has put there since.
+#[test]
+fn an_old_note_is_no_leave_to_overwrite_somebodys_tls_key() {
+    let mut fresh = Repeatable::default();
+    for (settings, theirs) in [
+        (vec![], false),
+        (vec![], true),
+        (vec![("limits.quota", "5GB")], true),
+    ] {
+        let changed = !settings.is_empty();
+        // Killed when the journal is there; in the first run also the key, and no certificate.
+        let root = (1..)
+            .map(|change| {
+                let root = Root::new();
+                let whole = &mut Dying::at(usize::MAX, Moment::Before);
+                if changed {
+                    run(&root.layout(), &request(&[]), whole, &mut fresh).unwrap();
+                }
+                let stopped = &mut Dying::at(change, Moment::After);
+                run(&root.layout(), &request(&settings), stopped, &mut fresh).unwrap_err();
+                root
+            })
+            .find(|root| {
+                root.file(".mailu/journal.json").exists()
+                    && root.file("data/certs/key.pem").exists()
+            })
+            .unwrap();
+        assert!(changed || !root.file("data/certs/cert.pem").exists());
+        if theirs {
+            root.write("data/certs/key.pem", "their key");
+            let _ = std::fs::remove_file(root.file("data/certs/cert.pem"));
+        }
+        let again = run(
+            &root.layout(),
+            &request(&settings),
+            &mut Dying::at(usize::MAX, Moment::Before),
+            &mut fresh,
+        );
+        if theirs {
+            let text = again.unwrap_err().all_findings()[0].to_string();
+            assert!(text.contains("data/certs/cert.pem"), "{text}");
+            assert!(root.read("data/certs/key.pem") == "their key");
+        } else {
+            again.unwrap();
+            assert!(root.file("data/certs/cert.pem").exists());
+        }
+    }
+}
+
 /// What is brought back is brought back in the end, wherever the first attempt stopped.
 #[test]
 fn a_repair_killed_anywhere_is_completed_by_the_next_run() {

@@ -367,6 +367,18 @@ impl Planner<'_> {
         if !self.config.tls.mode.needs_seed() {
             return Ok(());
         }
+        let seed = |record: Option<&Record>| record.map(|r| r.seeded.clone()).unwrap_or_default();
+        let (committed, pending) = (
+            seed(self.bases.committed.as_ref()),
+            seed(self.bases.pending.as_ref()),
+        );
+        let made = |path: &str, content: Option<&[u8]>| {
+            content.is_some_and(|bytes| pending.get(path) == Some(&sha256(bytes)))
+        };
+        let in_place = FILES
+            .iter()
+            .all(|(path, _)| made(path, self.entry(path).and_then(|e| e.content.as_deref())));
+        self.next.seeded = if in_place { pending.clone() } else { committed };
         let current: Vec<Option<&[u8]>> = FILES
             .iter()
             .map(|(path, _)| self.entry(path).and_then(|e| e.content.as_deref()))
@@ -385,7 +397,12 @@ impl Planner<'_> {
             if current.iter().all(Option::is_some) {
                 return Ok(());
             }
-            if current.iter().any(Option::is_some) && self.bases.pending.is_none() {
+            // Half a pair is ours to replace only if an interrupted run was about to make it.
+            let theirs = FILES
+                .iter()
+                .zip(&current)
+                .any(|((path, _), content)| content.is_some() && !made(path, *content));
+            if theirs {
                 let missing = if current[0].is_none() {
                     "key.pem"
                 } else {
@@ -404,10 +421,15 @@ impl Planner<'_> {
                 .public_names()
                 .map(ToString::to_string)
                 .collect();
-            (
-                fresh.certificate(&names)?,
-                "self-signed, until there is a real one",
-            )
+            let pair = fresh.certificate(&names)?;
+            if let Some(CertificatePair { certificate, key }) = &pair {
+                self.next.seeded = FILES
+                    .iter()
+                    .zip([key.expose(), certificate])
+                    .map(|((path, _), text)| ((*path).to_owned(), sha256(text.as_bytes())))
+                    .collect();
+            }
+            (pair, "self-signed, until there is a real one")
         };
         for (path, mode) in FILES {
             let exists = self.entry(path).is_some();

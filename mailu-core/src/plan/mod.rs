@@ -313,6 +313,9 @@ pub(crate) struct Record {
     /// SHA-256 of the DNS text of each DKIM key that was ever in place, by the name of its file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) dkim: BTreeMap<String, String>,
+    /// SHA-256 of the files of the self-signed pair that was made here last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) seeded: BTreeMap<String, String>,
 }
 
 impl Record {
