@@ -1069,6 +1069,98 @@ fn a_lost_secret_file_comes_back_from_mailu_env() {
     );
 }
 
+/// Where a file lies, whose it is and who may read it are decisions of people.
+#[test]
+fn links_owners_and_stricter_modes_stay() {
+    let root = Root::new();
+    root.install();
+    let elsewhere = root.path().join("etc");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let files = [
+        ("mailu.toml", 0o600, 0o600),
+        ("mailu.env", 0o644, 0o600),
+        (".env", 0o664, 0o644),
+        ("docker-compose.yml", 0o640, 0o640),
+    ];
+    let privileged = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    for (name, bits, _) in files {
+        let target = elsewhere.join(name);
+        std::fs::rename(root.file(name), &target).unwrap();
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(bits)).unwrap();
+        if privileged {
+            std::os::unix::fs::chown(&target, Some(1234), Some(1235)).unwrap();
+        }
+        let link = if name == ".env" {
+            std::path::Path::new("../../etc/.env")
+        } else {
+            &target
+        };
+        std::os::unix::fs::symlink(link, root.file(name)).unwrap();
+    }
+    let settings = [
+        "config",
+        "set",
+        "limits.quota=5GB",
+        "services.webdav=true",
+        "project=other",
+    ];
+    root.run(&settings).expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    for (name, _, bits) in files {
+        assert!(root.file(name).is_symlink(), "{name}");
+        let target = elsewhere.join(name);
+        assert_eq!(mode(&target), bits, "{name}");
+        if privileged {
+            let metadata = std::fs::metadata(&target).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (1234, 1235), "{name}");
+        }
+    }
+    for (name, text) in [
+        ("mailu.toml", "5GB"),
+        ("mailu.env", "DEFAULT_QUOTA=5000000000"),
+        (".env", "COMPOSE_PROJECT_NAME=other"),
+        ("docker-compose.yml", "radicale"),
+    ] {
+        assert!(
+            std::fs::read_to_string(elsewhere.join(name))
+                .unwrap()
+                .contains(text),
+            "{name}"
+        );
+    }
+    assert_eq!(files_below(&elsewhere).len(), files.len());
+    assert!(
+        root.run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+
+    // Among the containers' data a link may be anybody's: it is replaced, and what it leads to stays.
+    let key = root.beside("key", "theirs");
+    for file in ["data/certs/key.pem", "data/certs/cert.pem"] {
+        std::fs::remove_file(root.file(file)).unwrap();
+    }
+    let pair = rcgen::generate_simple_self_signed(vec!["mail.example.com".to_owned()]).unwrap();
+    let path = |name: &str, text: String| root.beside(name, &text).display().to_string();
+    let (certificate, own) = (
+        path("own.pem", pair.cert.pem()),
+        path("own.key", pair.signing_key.serialize_pem()),
+    );
+    std::os::unix::fs::symlink(&key, root.file("data/certs/key.pem")).unwrap();
+    root.run(&[
+        "config",
+        "set",
+        "tls.mode=cert",
+        &format!("tls.certificate={certificate}"),
+        &format!("tls.key={own}"),
+    ])
+    .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert!(!root.file("data/certs/key.pem").is_symlink());
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), "theirs");
+}
+
 #[test]
 fn zones_keep_their_serial_until_they_change() {
     let root = Root::new();

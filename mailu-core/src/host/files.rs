@@ -150,6 +150,15 @@ pub(super) fn clear(files: &mut dyn Files, path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Where the file called `path` really lies: a link to elsewhere is somebody's decision, and stays.
+pub(crate) fn behind_links(path: &Path) -> Result<PathBuf, Error> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        fs::canonicalize(path).map_err(|error| failed("follow the link", path, error))
+    } else {
+        Ok(path.to_path_buf())
+    }
+}
+
 /// Writes a file so that at any moment either the old or the new content is there, with its permissions.
 pub(crate) fn write_atomically(
     files: &mut dyn Files,

@@ -73,7 +73,17 @@ fn one(step: &Step, plan: &Plan, files: &mut dyn Files, privileged: bool) -> Res
                     ),
                 ));
             };
-            files::write_atomically(files, path, mode, owner, &content.0)
+            // What lies among the containers' data is theirs to replace, so a link there is not followed.
+            let follow = matches!(
+                step.action,
+                Action::CreateFile | Action::UpdateFile | Action::StoreSecret
+            );
+            let path = if follow {
+                files::behind_links(path)?
+            } else {
+                path.clone()
+            };
+            files::write_atomically(files, &path, mode, owner, &content.0)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The handle on a root with its deployments.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -455,7 +456,12 @@ impl Mailu {
             .hint("install a new deployment for another mail host or client"));
         }
         if new != text {
-            files::write_atomically(&mut Disk, &layout.config(), 0o640, None, new.as_bytes())?;
+            let path = files::behind_links(&layout.config())?;
+            let there =
+                fs::metadata(&path).map_err(|error| files::failed("look at", &path, error))?;
+            let mode = plan::kept_mode(there.mode(), 0o640);
+            let owner = observe::privileged().then(|| (there.uid(), there.gid()));
+            files::write_atomically(&mut Disk, &path, mode, owner, new.as_bytes())?;
         }
         Ok(parsed.findings)
     }

@@ -1,7 +1,7 @@
 //! The plan for `install` and `apply`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::generated::changed_keys;
 use super::resolve::resolve;
@@ -193,6 +193,19 @@ impl<'a> Planner<'a> {
         push(&mut self.steps, action, &path)
     }
 
+    /// Writes a file: a new one with `mode`, else with the owner that it has and a mode that is no wider.
+    pub(super) fn write(&mut self, relative: &str, mode: u32, content: Vec<u8>) -> &mut Step {
+        let step = written(
+            self.layout.file(relative),
+            self.entry(relative),
+            mode,
+            content,
+        );
+        self.steps.push(step);
+        let last = self.steps.len() - 1;
+        &mut self.steps[last]
+    }
+
     pub(super) fn entry(&self, relative: &str) -> Option<&'a Entry> {
         self.observed.entries.get(relative)
     }
@@ -240,15 +253,8 @@ impl<'a> Planner<'a> {
             Some(old) => changed_keys(old, text),
             None => vec![],
         };
-        let action = if current.is_some() {
-            Action::UpdateFile
-        } else {
-            Action::CreateFile
-        };
-        let step = self.step(action, "mailu.toml");
-        step.mode = Some(0o640);
-        step.detail = detail;
-        step.content = Some(Content(text.as_bytes().to_vec()));
+        self.write("mailu.toml", 0o640, text.as_bytes().to_vec())
+            .detail = detail;
         self.next
             .files
             .insert("mailu.toml".to_owned(), sha256(text.as_bytes()));
@@ -366,15 +372,13 @@ impl<'a> Planner<'a> {
         if current.as_deref() == Some(&wanted) {
             return;
         }
-        let action = if current.is_some() {
-            Action::UpdateFile
-        } else {
-            Action::CreateFile
-        };
-        let path = self.layout.installed();
-        let step = push(&mut self.late, action, &path);
-        step.mode = Some(0o644);
-        step.content = Some(Content(wanted.into_bytes()));
+        let step = written(
+            self.layout.installed(),
+            self.entry(".installed_ok"),
+            0o644,
+            wanted.into_bytes(),
+        );
+        self.late.push(step);
     }
 
     /// Docker changes neither the addresses of a network that is in use nor the name of a project.
@@ -549,6 +553,21 @@ fn networks(compose: &str) -> BTreeMap<&str, Vec<&str>> {
         }
     }
     all
+}
+
+fn written(path: PathBuf, there: Option<&Entry>, mode: u32, content: Vec<u8>) -> Step {
+    Step {
+        action: if there.is_some() {
+            Action::UpdateFile
+        } else {
+            Action::CreateFile
+        },
+        path,
+        mode: Some(there.map_or(mode, |entry| entry.kept_mode(mode))),
+        owner: there.map(|entry| (entry.uid, entry.gid)),
+        detail: Vec::new(),
+        content: Some(Content(content)),
+    }
 }
 
 pub(super) fn push<'a>(steps: &'a mut Vec<Step>, action: Action, path: &Path) -> &'a mut Step {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::deploy::Planner;
 use super::merge::{Verdict, decide};
 use super::resolve::invalid_input;
-use super::{Action, Content, FileConflict, FileOverride};
+use super::{Action, FileConflict, FileOverride};
 use crate::config::edit::Document;
 use crate::dns;
 use crate::env::{self, Base, EnvFile, Variables, together};
@@ -30,10 +30,8 @@ impl Planner<'_> {
                     .map(|(name, value)| (name.to_owned(), value.to_owned()))
                     .collect();
             }
-            let step = self.step(Action::CreateFile, relative);
-            step.mode = Some(mode);
-            step.detail = vec![format!("{} variables", wanted.names().len())];
-            step.content = Some(Content(text.into_bytes()));
+            self.write(relative, mode, text.into_bytes()).detail =
+                vec![format!("{} variables", wanted.names().len())];
             return Ok(());
         };
         let entry = entry.clone();
@@ -157,11 +155,8 @@ impl Planner<'_> {
             {
                 self.keep_copy(relative);
             }
-            let step = self.step(Action::UpdateFile, relative);
-            step.mode = Some(mode);
-            step.detail = merged.changes;
-            step.content = Some(Content(new.into_bytes()));
-        } else if mode == 0o600 && entry.mode & 0o777 != mode {
+            self.write(relative, mode, new.into_bytes()).detail = merged.changes;
+        } else if mode == 0o600 && entry.mode & 0o077 != 0 {
             let step = self.step(Action::SetMode, relative);
             step.mode = Some(mode);
             step.detail = vec![format!("was {:04o}; it holds secrets", entry.mode & 0o7777)];
@@ -202,11 +197,7 @@ impl Planner<'_> {
                     self.keep_copy(relative);
                 }
                 let detail = current.as_deref().map(|old| line_changes(old, wanted)).unwrap_or_default();
-                let action = if current.is_some() { Action::UpdateFile } else { Action::CreateFile };
-                let step = self.step(action, relative);
-                step.mode = Some(0o644);
-                step.detail = detail;
-                step.content = Some(Content(wanted.to_vec()));
+                self.write(relative, 0o644, wanted.to_vec()).detail = detail;
             }
         }
     }

@@ -82,7 +82,7 @@ impl Planner<'_> {
                 value = fresh.secret(name, length);
                 self.store_secret(name, value.as_ref(), &format!("{length} random characters"));
             } else if let Some(entry) = there
-                && entry.mode & 0o777 != 0o600
+                && entry.mode & 0o077 != 0
             {
                 let step = push(&mut self.steps, Action::SetMode, &path);
                 step.mode = Some(0o600);
@@ -217,8 +217,10 @@ impl Planner<'_> {
 
     pub(super) fn store_secret(&mut self, name: &str, value: Option<&Secret>, detail: &str) {
         let path = self.layout.secret(name);
+        let there = self.observed.secrets.get(name);
         let step = push(&mut self.steps, Action::StoreSecret, &path);
-        step.mode = Some(0o600);
+        step.mode = Some(there.map_or(0o600, |entry| entry.kept_mode(0o600)));
+        step.owner = there.map(|entry| (entry.uid, entry.gid));
         step.detail = vec![detail.to_owned()];
         step.content = value.map(|secret| Content(format!("{}\n", secret.expose()).into_bytes()));
     }

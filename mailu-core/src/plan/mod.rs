@@ -85,8 +85,23 @@ impl Entry {
         }
     }
 
+    /// The permission bits of what replaces this: its own, unless they let more in than `designed`.
+    pub(crate) fn kept_mode(&self, designed: u32) -> u32 {
+        kept_mode(self.mode, designed)
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         std::str::from_utf8(self.content.as_deref()?).ok()
+    }
+}
+
+/// As [`Entry::kept_mode`].
+pub(crate) fn kept_mode(mode: u32, designed: u32) -> u32 {
+    let mode = mode & 0o777;
+    if mode & !designed == 0 {
+        mode
+    } else {
+        designed
     }
 }
 
