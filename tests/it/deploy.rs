@@ -859,6 +859,42 @@ fn force_renders_anew_but_never_draws_anew() {
     assert!(root.replaced("mailu.env")[0].contains("SITENAME=Other"));
 }
 
+/// Not only what we would set: also a line that must go.
+#[test]
+fn force_settles_every_conflict() {
+    let root = Root::new();
+    root.install();
+    root.run(&["config", "set", "env.CREDENTIAL_ROUNDS=13"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    let env = root.read("mailu.env");
+    root.edit(
+        "mailu.env",
+        "CREDENTIAL_ROUNDS=13",
+        "CREDENTIAL_ROUNDS=14\nSUBNET6=fd00::/64\nMY_OWN=1",
+    );
+    root.run(&["config", "unset", "env.CREDENTIAL_ROUNDS"])
+        .expect_code(0);
+    let run = root.run(&["apply"]).expect_code(1);
+    assert!(
+        run.err.contains("CREDENTIAL_ROUNDS") && run.err.contains("SUBNET6"),
+        "{}",
+        run.err
+    );
+    root.run(&["apply", "--force"]).expect_code(0);
+    assert_eq!(
+        root.read("mailu.env"),
+        env.replace("CREDENTIAL_ROUNDS=13", "MY_OWN=1")
+    );
+    assert!(root.replaced("mailu.env")[0].contains("SUBNET6=fd00::/64"));
+    assert!(
+        root.run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+}
+
 #[test]
 fn what_is_lost_is_made_again_except_what_depends_on_it() {
     let root = Root::new();

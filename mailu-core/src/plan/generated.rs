@@ -56,7 +56,7 @@ impl Planner<'_> {
             .records()
             .filter_map(|record| record.env.get(relative))
             .collect();
-        let reset: BTreeSet<String> = if self.request.force {
+        let mut reset: BTreeSet<String> = if self.request.force {
             wanted.names().into_iter().map(str::to_owned).collect()
         } else {
             self.request
@@ -65,15 +65,23 @@ impl Planner<'_> {
                 .cloned()
                 .collect()
         };
-        let merged = env::merge(&bases, &current, wanted, &reset).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "env.unwritable",
-                format!("write {relative}"),
-            )
-            .source(error)
-            .hint("remove unusual characters from the value in mailu.toml")
-        })?;
+        let merge = |reset: &BTreeSet<String>| {
+            env::merge(&bases, &current, wanted, reset).map_err(|error| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "env.unwritable",
+                    format!("write {relative}"),
+                )
+                .source(error)
+                .hint("remove unusual characters from the value in mailu.toml")
+            })
+        };
+        let mut merged = merge(&reset)?;
+        if self.request.force && !merged.conflicts.is_empty() {
+            // Also what is not wanted at all.
+            reset.extend(merged.conflicts.iter().map(|c| c.name.clone()));
+            merged = merge(&reset)?;
+        }
 
         // What people wrote is held to the same rules as what we write. Of a conflict, and of what Compose computes, our side counts.
         let judged: Vec<(&str, &str)> = merged
