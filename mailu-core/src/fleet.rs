@@ -59,7 +59,8 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
                 format!("is the container prefix of {name} already: Docker refuses two containers of one name"),
             )
             .value(config.project_name())
-            .hint("give the deployment a client (`--client-id tenant1`) or a prefix of its own (`--set project=mailu_two`)"),
+            .hint("install it for a client: `mailu install --client-id tenant1`")
+            .hint(format!("or give it a prefix of its own: {}", config.setting(&["project=mailu_two"]))),
         );
     }
 
@@ -212,8 +213,14 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
                     ),
                 )
                 .value(point)
-                .hint("publish the mail ports on an address of their own: `--set ports.via=published --set ports.address=ADDRESS`")
-                .hint(format!("or name another entry point: `--set traefik.entrypoints.{}=NAME`", port.name()))
+                .hint(format!(
+                    "publish the mail ports on an address of their own: {}",
+                    config.setting(&["ports.via=published", "ports.address=ADDRESS"])
+                ))
+                .hint(format!(
+                    "or name another entry point: {}",
+                    config.setting(&[&format!("traefik.entrypoints.{}=NAME", port.name())])
+                ))
                 .hint(format!("or do without port {}: list the others in `ports.mail`", port.number())),
             );
         }
@@ -249,7 +256,10 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
                 ),
             )
             .value(config.ports.address)
-            .hint("give each deployment an address of its own: `--set ports.address=ADDRESS`"),
+            .hint(format!(
+                "give each deployment an address of its own: {}",
+                config.setting(&["ports.address=ADDRESS"])
+            )),
         );
     }
 

@@ -197,6 +197,7 @@ pub fn draw(
         .collect();
     let free = |block: &Ipv4Net| !taken.iter().any(|net| overlap(IpNet::V4(*block), *net));
     let blocks = || config.network.pool.clone().into_iter().flat_map(slash24);
+    let other_pool = config.setting(&["network.pool=10.77.0.0/16"]);
     let full = |what: &str| {
         Box::new(
             Finding::error(
@@ -215,7 +216,7 @@ pub fn draw(
                     .collect::<Vec<_>>()
                     .join(", "),
             )
-            .hint("name other networks: `--set 'network.pool=[\"10.77.0.0/16\"]'`"),
+            .hint(format!("name other networks: {other_pool}")),
         )
     };
 

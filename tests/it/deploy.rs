@@ -317,6 +317,117 @@ fn a_conflict_is_reported_and_nothing_changes_until_somebody_chooses() {
     );
 }
 
+/// What is offered works.
+#[test]
+fn adopting_is_offered_only_where_it_succeeds() {
+    for (from, to, name, offered) in [
+        ("WEBMAIL=roundcube", "WEBMAIL=snappymail", "WEBMAIL", true),
+        ("WEBMAIL=roundcube", "WEBMAIL=horde", "WEBMAIL", false),
+        ("WEBMAIL=roundcube\n", "", "WEBMAIL", false),
+        ("TLS_FLAVOR=mail", "TLS_FLAVOR=cert", "TLS_FLAVOR", false),
+        (
+            "HOSTNAMES=mail.example.com",
+            "HOSTNAMES=mx.example.com",
+            "HOSTNAMES",
+            false,
+        ),
+        (
+            "DKIM_SELECTOR=dkim",
+            "DKIM_SELECTOR=other",
+            "DKIM_SELECTOR",
+            false,
+        ),
+        ("PORTS=25,80", "PORTS=${PORTS},25,80", "PORTS", false),
+        (
+            "SITENAME=Mailu",
+            "SITENAME=Mailu\nSUBNET6=fd00::/64",
+            "SUBNET6",
+            false,
+        ),
+    ] {
+        let root = Root::new();
+        root.install();
+        root.edit("mailu.env", from, to);
+        let run = root.run(&["apply"]).expect_code(1);
+        let hint = format!("--adopt {name}");
+        assert_eq!(run.err.contains(&hint), offered, "{to}: {}", run.err);
+        assert!(run.err.contains(&format!("--reset {name}")), "{}", run.err);
+        let adopted = root.run(&["apply", "--adopt", name]);
+        assert_eq!(adopted.code == 0, offered, "{to}: {}", adopted.err);
+        root.run(&["apply", "--reset", name]).expect_code(0);
+    }
+}
+
+/// Hints name commands as they can be typed.
+#[test]
+fn hints_name_options_that_their_command_has() {
+    let root = Root::new();
+    root.install();
+    root.run(&[
+        "config",
+        "set",
+        "relay.host=[smtp.example.net]:587",
+        "relay.user=agency",
+    ])
+    .expect_code(0);
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err
+            .contains("`mailu install --domain mail.example.com --relay-password-file FILE`"),
+        "{}",
+        run.err
+    );
+    root.run(&["config", "unset", "relay.host", "relay.user"])
+        .expect_code(0);
+    let two = |args: &[&str]| {
+        let base = [
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.two.com",
+            "--email-domain",
+            "two.com",
+            "--admin-email",
+            "admin@two.com",
+        ];
+        root.run(&[&base[..], args].concat())
+    };
+    let run = two(&["--client-id", "one"]).expect_code(2);
+    for command in [
+        "`mailu config set --domain mail.two.com --client-id one ports.via=published ports.address=ADDRESS`",
+        "`--set ports.via=published --set ports.address=ADDRESS`",
+        "`mailu config set --domain mail.two.com --client-id one traefik.entrypoints.smtp=NAME`",
+    ] {
+        assert!(run.err.contains(command), "{}", run.err);
+    }
+    // Word for word.
+    two(&["--client-id", "one", "--set", "ports.mail=465,993"]).expect_code(0);
+    root.run(&[
+        "config",
+        "set",
+        "--domain",
+        "mail.two.com",
+        "--client-id",
+        "one",
+        "ports.mail=25,465,993",
+    ])
+    .expect_code(0);
+    let apply = ["apply", "--domain", "mail.two.com", "--client-id", "one"];
+    let run = root.run(&apply).expect_code(2);
+    let command = run
+        .err
+        .split("`mailu ")
+        .nth(1)
+        .unwrap()
+        .split('`')
+        .next()
+        .unwrap();
+    let command = command.replace("ADDRESS", "127.0.0.9");
+    root.run(&command.split(' ').collect::<Vec<_>>())
+        .expect_code(0);
+    root.run(&apply).expect_code(0);
+}
+
 #[test]
 fn variables_that_other_files_follow_from_cannot_be_edited_alone() {
     for (from, to, name) in [

@@ -505,7 +505,7 @@ fn networks_are_drawn_until_the_pool_is_full() {
     let finding = draw(&mut config, &Reserved::default(), &[everything, rest]).unwrap_err();
     assert_eq!(finding.id, "network.pool_full");
     assert!(
-        finding.hints[0].contains("--set 'network.pool="),
+        finding.hints[0].contains("`mailu config set --domain mail.x.com network.pool="),
         "{finding:?}"
     );
 }

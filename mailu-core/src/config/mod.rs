@@ -314,6 +314,24 @@ impl Config {
         )
     }
 
+    /// The options that name this deployment, for commands in hints.
+    pub(crate) fn options(&self) -> String {
+        match &self.client {
+            Some(client) => format!("--domain {} --client-id {client}", self.mail_host),
+            None => format!("--domain {}", self.mail_host),
+        }
+    }
+
+    /// The command that sets keys, for hints: of a deployment that is there, and of one that is about to be made.
+    pub(crate) fn setting(&self, settings: &[&str]) -> String {
+        format!(
+            "`mailu config set {} {}`, or at its installation `--set {}`",
+            self.options(),
+            settings.join(" "),
+            settings.join(" --set ")
+        )
+    }
+
     /// Whether Docker publishes any port of front.
     pub fn publishes(&self) -> bool {
         !self.tls.mode.behind_traefik() || self.via() == Via::Published

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::deploy::Planner;
 use super::merge::{Verdict, decide};
-use super::resolve::invalid_input;
+use super::resolve::{invalid_input, resolve, secret_of};
 use super::{Action, FileConflict, FileOverride};
 use crate::config::edit::Document;
 use crate::dns;
@@ -141,12 +141,19 @@ impl Planner<'_> {
         for variable in conflicts {
             let name = &variable.name;
             let mut hints = vec![format!("`--reset {name}` takes the configured value")];
-            hints.push(match &variable.key {
-                Some(key) => {
-                    format!("`--adopt {name}` keeps yours and writes it into mailu.toml as `{key}`")
-                }
-                None => format!("`--adopt {name}` keeps yours and writes it into mailu.toml"),
-            });
+            if self.adoptable(name) {
+                hints.push(match &variable.key {
+                    Some(key) => {
+                        format!(
+                            "`--adopt {name}` keeps yours and writes it into mailu.toml as `{key}`"
+                        )
+                    }
+                    None if secret_of(name).is_some() => {
+                        format!("`--adopt {name}` keeps yours and stores it among the secrets")
+                    }
+                    None => format!("`--adopt {name}` keeps yours and writes it into mailu.toml"),
+                });
+            }
             self.conflicts.push(FileConflict {
                 file: relative.to_owned(),
                 variable: Some(variable),
@@ -170,6 +177,20 @@ impl Planner<'_> {
             step.detail = vec![format!("was {:04o}; it holds secrets", entry.mode & 0o7777)];
         }
         Ok(())
+    }
+
+    /// Whether `--adopt` would take what somebody wrote for `name`: tried out, because what it says is checked in many places.
+    pub(super) fn adoptable(&self, name: &str) -> bool {
+        let mut request = self.request.clone();
+        request.adopt.insert(name.to_owned());
+        let judged = |secret: &str| {
+            self.adopted(&request, secret).is_some_and(|value| {
+                let found =
+                    env::judge([(name, value.expose())], self.config.version, str::to_owned);
+                !has_errors(&found) && self.check_given(secret, &value, false).is_ok()
+            })
+        };
+        resolve(self.layout, &request, self.observed).is_ok() && secret_of(name).is_none_or(judged)
     }
 
     pub(super) fn whole_file(&mut self, relative: &str, wanted: &[u8]) {

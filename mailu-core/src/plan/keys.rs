@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::deploy::{Planner, push};
-use super::resolve::{invalid_input, secret_of, variable_of, which};
-use super::{Action, CertificatePair, Content, Entry, Fresh, Record};
+use super::resolve::{invalid_input, secret_of, variable_of};
+use super::{Action, CertificatePair, Content, Entry, Fresh, Record, Request};
 use crate::dkim::{self, DkimKey};
 use crate::dns::PublicKeys;
 use crate::env::EnvFile;
@@ -38,7 +38,7 @@ impl Planner<'_> {
                 "relay_password" => self.request.relay_password.clone(),
                 _ => None,
             }
-            .or_else(|| self.adopted(name));
+            .or_else(|| self.adopted(self.request, name));
             let wanted = match name {
                 "relay_password" => self.config.relay.user.is_some(),
                 _ => true,
@@ -73,7 +73,7 @@ impl Planner<'_> {
                         )
                         .hint(format!(
                             "`mailu install {} --relay-password-file FILE` stores it",
-                            which(self.config)
+                            self.config.options()
                         )),
                     );
                     continue;
@@ -147,7 +147,7 @@ impl Planner<'_> {
             ),
         )
         .hint(format!("restore {} from a backup", path.display()));
-        let error = if there.is_some() {
+        let error = if there.is_some() && self.adoptable(variable) {
             error.hint(format!("`--adopt {variable}` keeps the one in mailu.env"))
         } else {
             error
@@ -155,7 +155,7 @@ impl Planner<'_> {
         Err(match name {
             "relay_password" => error.hint(format!(
                 "`mailu install {} --relay-password-file FILE` stores it anew",
-                which(self.config)
+                self.config.options()
             )),
             "secret_key" => error.hint(format!("`--reset {variable}` draws a new one, which ends every session, breaks forwarded addresses and makes what the webmail keeps encrypted unreadable")),
             _ => error.hint(format!("`--reset {variable}` draws a new one, which its users must be given")),
@@ -163,9 +163,8 @@ impl Planner<'_> {
     }
 
     /// The secret that `--adopt` takes from an edited file.
-    pub(super) fn adopted(&self, name: &str) -> Option<Secret> {
-        let variable = self
-            .request
+    pub(super) fn adopted(&self, request: &Request, name: &str) -> Option<Secret> {
+        let variable = request
             .adopt
             .iter()
             .find(|variable| secret_of(variable) == Some(name))?;
@@ -174,7 +173,7 @@ impl Planner<'_> {
     }
 
     pub(super) fn check_given(
-        &mut self,
+        &self,
         name: &str,
         given: &Secret,
         replaces: bool,

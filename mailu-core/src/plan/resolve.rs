@@ -241,14 +241,6 @@ pub(super) fn variable_of(secret: &str) -> Option<&'static str> {
         .map(|(variable, _)| *variable)
 }
 
-/// The options that name a deployment, for commands in hints.
-pub(super) fn which(config: &Config) -> String {
-    match &config.client {
-        Some(client) => format!("--domain {} --client-id {client}", config.mail_host),
-        None => format!("--domain {}", config.mail_host),
-    }
-}
-
 /// What the containers of a deployment need, by Mailu's documentation: 1 GB, with `ClamAV` 3 GB, with Tika 1 GB more.
 fn memory_needed(config: &Config) -> u64 {
     const GB: u64 = 1_000_000_000;
@@ -296,9 +288,10 @@ fn memory(config: &Config, request: &Request, observed: &Observed) -> Option<Fin
         Finding::warning("host.memory", subject, message)
     };
     if config.services.antivirus {
-        finding = finding
-            .value("true")
-            .hint("do without it: `--set services.antivirus=false`");
+        finding = finding.value("true").hint(format!(
+            "do without it: {}",
+            config.setting(&["services.antivirus=false"])
+        ));
     }
     Some(finding.hint("or give the host more memory"))
 }
