@@ -97,6 +97,16 @@ impl Layout {
         Self::new(root, config.client.clone(), config.mail_host.clone())
     }
 
+    /// The mail host.
+    pub fn mail_host(&self) -> &MailHost {
+        &self.mail_host
+    }
+
+    /// The client.
+    pub fn client(&self) -> Option<&ClientId> {
+        self.client.as_ref()
+    }
+
     /// The root.
     pub fn root(&self) -> &Path {
         &self.root

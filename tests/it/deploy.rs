@@ -1377,7 +1377,7 @@ fn another_tools_directory_is_not_touched() {
 }
 
 #[test]
-fn a_given_file_is_the_truth_unless_the_other_was_edited() {
+fn a_given_file_is_merged_with_what_was_changed_since() {
     let root = Root::new();
     let file = root.beside(
         "agency.toml",
@@ -1408,21 +1408,294 @@ fn a_given_file_is_the_truth_unless_the_other_was_edited() {
     let networks = |text: &str| text[text.find("[network]").unwrap()..].to_owned();
     assert_eq!(networks(&root.read("mailu.toml")), networks(&toml));
 
+    // Changed since, by whatever means: the same file does not undo it.
     root.edit("mailu.toml", "6GB", "7GB");
-    root.run(&["apply"]).expect_code(0);
+    root.run(&["config", "set", "timezone", "Europe/Berlin"])
+        .expect_code(0);
+    root.edit("mailu.env", "SITENAME=Mailu", "SITENAME=Bob");
+    root.run(&["apply", "--adopt", "SITENAME"]).expect_code(0);
+    let set = [&install[..], &["--set", "services.webdav=true"]].concat();
+    root.run(&set).expect_code(0);
+    let before = root.snapshot();
+    let run = root.run(&install).expect_code(0);
+    assert!(run.out.contains("nothing to do"), "{}", run.out);
+    for kept in [
+        "limits.quota = \"7GB\"",
+        "timezone = \"Europe/Berlin\"",
+        "web.site_name = \"Bob\"",
+        "services.webdav = true",
+    ] {
+        assert!(run.err.contains(kept), "{kept} is not in {}", run.err);
+    }
+    root.snapshot().assert_same(&before, "nothing changes");
+
+    // The file changes elsewhere: both changes count.
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, format!("{text}messages = \"300/day\"\n")).unwrap();
+    root.run(&install).expect_code(0);
+    let toml = root.read("mailu.toml");
+    assert!(toml.contains("7GB") && toml.contains("300/day") && toml.contains("# small"));
+    assert!(
+        root.run(&install)
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+
+    // Both changed one key: somebody chooses.
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, text.replace("6GB", "8GB")).unwrap();
     let before = root.snapshot();
     let run = root.run(&install).expect_code(1);
+    for text in [
+        "mailu.toml limits.quota: there is `\"7GB\"`, wanted is `\"8GB\"`, written last was `\"6GB\"`",
+        "--reset limits.quota",
+        "--adopt limits.quota",
+        "--force",
+    ] {
+        assert!(run.err.contains(text), "{text} is not in {}", run.err);
+    }
+    let json = root
+        .run(&[&["--json"], &install[..]].concat())
+        .expect_code(1)
+        .json();
+    assert_eq!(json["plan"]["conflicts"][0]["name"], "limits.quota");
+    root.snapshot().assert_same(&before, "nothing changes");
+    for (choice, value) in [("--adopt", "7GB"), ("--reset", "8GB")] {
+        root.run(&[&install[..], &[choice, "limits.quota"]].concat())
+            .expect_code(0);
+        assert!(root.read("mailu.toml").contains(value), "{choice}");
+        let run = root.run(&install).expect_code(0);
+        assert!(run.out.contains("nothing to do") && !run.err.contains("unknown"));
+    }
+
+    // The whole file, with a copy of the other.
+    let forced = [&install[..], &["--force"]].concat();
+    root.run(&forced).expect_code(0);
+    let toml = root.read("mailu.toml");
+    assert!(toml.contains("8GB") && !toml.contains("Berlin") && !toml.contains("Bob"));
+    assert!(root.replaced("mailu.toml")[0].contains("Berlin"));
     assert!(
-        run.err.contains("mailu.toml") && run.err.contains("--force"),
+        root.run(&forced)
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
+    );
+    assert_eq!(networks_of(&toml), networks_of(&root.read("mailu.toml")));
+}
+
+fn networks_of(toml: &str) -> Vec<String> {
+    let table: toml::Table = toml.parse().unwrap();
+    table["network"]
+        .as_table()
+        .unwrap()
+        .iter()
+        .map(|(key, value)| format!("{key} = {value}"))
+        .collect()
+}
+
+/// A file that is given for the first time to what flags have made.
+#[test]
+fn a_first_file_does_not_undo_what_flags_have_set() {
+    let root = Root::new();
+    root.install();
+    root.run(&["config", "set", "limits.quota=3GB", "services.webdav=true"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    let file = root.beside(
+        "agency.toml",
+        "mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"admin@example.com\"\ntimezone = \"Europe/Paris\"\n[limits]\nquota = \"4GB\"\n",
+    );
+    let install = ["install", "--no-start", "--config", file.to_str().unwrap()];
+    let run = root.run(&install).expect_code(1);
+    assert!(
+        run.err.contains("limits.quota") && !run.err.contains("conflict: mailu.toml services"),
         "{}",
         run.err
     );
-    root.snapshot().assert_same(&before, "nothing changes");
-    root.run(&["install", "--no-start", "--config", file, "--force"])
+    root.run(&[&install[..], &["--reset", "limits.quota"]].concat())
         .expect_code(0);
+    let toml = root.read("mailu.toml");
+    for text in ["4GB", "Paris", "webdav = true"] {
+        assert!(toml.contains(text), "{text} is not in {toml}");
+    }
+}
+
+/// What was drawn for a switch goes with it; what somebody wrote stays to be refused.
+#[test]
+fn what_was_drawn_for_what_is_switched_off_goes_with_it() {
+    let root = Root::new();
+    root.install();
+    let first = root.read("mailu.toml");
+    root.run(&["config", "set", "network.ipv6", "true"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert!(root.read("mailu.toml").contains("subnet6 = \""));
+    let run = root
+        .run(&["config", "set", "network.ipv6", "false"])
+        .expect_code(0);
+    assert!(run.err.contains("network.subnet6"), "{}", run.err);
+    root.run(&["apply"]).expect_code(0);
+    assert!(!root.read("mailu.toml").contains("subnet6"));
+    assert!(!root.read("mailu.env").contains("SUBNET6"));
     assert!(
-        root.read("mailu.toml").contains("6GB") && root.replaced("mailu.toml")[0].contains("7GB")
+        root.run(&["apply"])
+            .expect_code(0)
+            .out
+            .contains("nothing to do")
     );
+
+    // By hand, too.
+    root.edit("mailu.toml", "ipv6 = false", "ipv6 = true");
+    root.run(&["apply"]).expect_code(0);
+    root.edit("mailu.toml", "ipv6 = true", "ipv6 = false");
+    root.run(&["apply"]).expect_code(0);
+    assert!(!root.read("mailu.toml").contains("subnet6"));
+    root.run(&[
+        "config",
+        "set",
+        "network.ipv6=true",
+        "network.subnet6=fd00:1::/64",
+    ])
+    .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    let run = root
+        .run(&["config", "set", "network.ipv6", "false"])
+        .expect_code(2);
+    assert!(run.err.contains("network.subnet6_unused"), "{}", run.err);
+    root.run(&["config", "unset", "network.ipv6", "network.subnet6"])
+        .expect_code(0);
+
+    // Traefik's network of our own making, until there is another.
+    let drawn = |toml: &str| toml.contains("[traefik]\nsubnet") && toml.contains("\naddress = ");
+    assert!(drawn(&first));
+    for settings in [
+        &["traefik.network=agency", "traefik.trusted=172.20.0.5/32"][..],
+        &["tls.mode=cert"],
+    ] {
+        root.run(
+            &[
+                &["install", "--no-start", "--domain", "mail.example.com"],
+                &settings
+                    .iter()
+                    .flat_map(|s| ["--set", s])
+                    .collect::<Vec<_>>()[..],
+            ]
+            .concat(),
+        )
+        .expect_code(0);
+        let toml = root.read("mailu.toml");
+        assert!(
+            !toml.contains("address = ") && !toml.contains("10.203.255"),
+            "{toml}"
+        );
+        assert!(
+            root.run(&["apply"])
+                .expect_code(0)
+                .out
+                .contains("nothing to do")
+        );
+        let keys: Vec<_> = settings
+            .iter()
+            .map(|s| s.split('=').next().unwrap())
+            .collect();
+        root.run(&[&["config", "unset"], &keys[..]].concat())
+            .expect_code(0);
+        root.run(&["apply"]).expect_code(0);
+        assert!(root.read("mailu.toml").contains("address = "));
+    }
+}
+
+/// Ours, though without its mailu.toml: nothing is guessed, and what was drawn is not drawn again.
+#[test]
+fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
+    let root = Root::new();
+    root.run(&[
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.example.com",
+        "--email-domain",
+        "example.com",
+        "--admin-email",
+        "admin@example.com",
+        "--set",
+        "network.ipv6=true",
+    ])
+    .expect_code(0);
+    let toml = root.read("mailu.toml");
+    let before = root.snapshot();
+    let file = root.beside("agency.toml", &format!("{SMALL}[network]\nipv6 = true\n"));
+    let given = [
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.example.com",
+        "--config",
+        file.to_str().unwrap(),
+    ];
+    let flags = [
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.example.com",
+        "--email-domain",
+        "example.com",
+        "--admin-email",
+        "admin@example.com",
+        "--set",
+        "network.ipv6=true",
+    ];
+    for install in [&given[..], &flags] {
+        std::fs::remove_file(root.file("mailu.toml")).unwrap();
+        for verb in [
+            &["apply"][..],
+            &["plan", "--domain", "mail.example.com"],
+            &["show"],
+            &["install", "--no-start", "--domain", "mail.example.com"],
+        ] {
+            let run = root.run(verb).expect_code(2);
+            assert!(
+                run.err.contains("mailu.toml: it is gone")
+                    && run.err.contains("backup")
+                    && run
+                        .err
+                        .contains("`mailu install --domain mail.example.com --config FILE`"),
+                "{verb:?}: {}",
+                run.err
+            );
+        }
+        // Others hear that its networks are not known.
+        let other = root.run(&[
+            "install",
+            "--dry-run",
+            "--domain",
+            "mail.two.com",
+            "--email-domain",
+            "two.com",
+            "--admin-email",
+            "admin@two.com",
+        ]);
+        assert!(other.err.contains("fleet.lost"), "{}", other.err);
+        let run = root.run(install).expect_code(0);
+        assert!(run.err.contains("config.rebuilt"), "{}", run.err);
+        assert_eq!(
+            networks_of(&root.read("mailu.toml")).len(),
+            networks_of(&toml).len()
+        );
+        let mut after = root.snapshot();
+        for name in ["mailu.toml", ".mailu/rendered.json"] {
+            let name = format!("mailu/mail.example.com/{name}");
+            after.0.insert(name.clone(), before.0[&name].clone());
+        }
+        after.assert_same(&before, "all else is as it was");
+        assert!(
+            root.run(install)
+                .expect_code(0)
+                .out
+                .contains("nothing to do")
+        );
+    }
 }
 
 #[test]

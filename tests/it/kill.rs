@@ -8,7 +8,7 @@ use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
 use mailu_core::paths::Layout;
 use mailu_core::plan::Request;
 
-use crate::support::{Root, Snapshot, program, snapshot, tests, tool};
+use crate::support::{Root, SMALL, Snapshot, program, snapshot, tests, tool};
 
 /// A request for the small deployment, with more settings.
 fn request(settings: &[(&str, &str)]) -> Request {
@@ -142,6 +142,35 @@ fn a_change_killed_anywhere_is_completed_by_the_next_run() {
     ]);
     let points = sweep(Some(&first.path()), &changed, &mut fresh);
     assert!(points > 100, "only {points} points");
+}
+
+/// The same for a given file, and for what is drawn and dropped again on the way.
+#[test]
+fn a_given_file_killed_anywhere_is_merged_by_the_next_run() {
+    let mut fresh = Repeatable::default();
+    let first = Root::new();
+    let given = |quota: &str, rest: &str| {
+        let mut given = request(&[]);
+        given.settings.clear();
+        given.config = Some(format!(
+            "{SMALL}[limits]\nquota = \"{quota}\"\n[dns]\nipv4 = \"203.0.113.10\"\n[network]\npool = [\"10.211.0.0/16\"]\n{rest}"
+        ));
+        given
+    };
+    run(
+        &first.layout(),
+        &given("1GB", "ipv6 = true\n"),
+        &mut Dying::at(usize::MAX, Moment::Before),
+        &mut fresh,
+    )
+    .unwrap();
+    let without = given("2GB", "[tls]\nmode = \"letsencrypt\"\n");
+    sweep(Some(&first.path()), &without, &mut fresh);
+    // A change of somebody's goes its own way through it all.
+    first
+        .run(&["config", "set", "limits.messages", "300/day"])
+        .expect_code(0);
+    sweep(Some(&first.path()), &without, &mut fresh);
 }
 
 /// What is overwritten is kept once, wherever the run stopped.

@@ -80,9 +80,9 @@ fn settle(mailu: &Mailu, request: &mut Request, args: &mut Install) -> Result<La
         .clone()
         .or_else(|| given.as_ref().and_then(|g| g.mail_host.clone()));
     let exists = host.as_ref().is_some_and(|host| {
-        Layout::new(mailu.root(), client(args, given.as_ref()), host.clone())
-            .config()
-            .exists()
+        let layout = Layout::new(mailu.root(), client(args, given.as_ref()), host.clone());
+        // Of a deployment that has lost its mailu.toml, the library says how to go on.
+        layout.config().exists() || layout.rendered().exists()
     });
     let complete = exists
         || given

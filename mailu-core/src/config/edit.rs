@@ -123,6 +123,24 @@ impl Document {
         }
     }
 
+    /// Takes the value of a dotted key from another document, also that it has none.
+    pub(crate) fn copy(&mut self, key: &str, from: &Self) {
+        let mut item = Some(from.0.as_item());
+        for part in key.split('.') {
+            item = item.and_then(|item| item.get(part));
+        }
+        match item.and_then(Item::as_value) {
+            Some(value) => {
+                let mut value = value.clone();
+                value.decor_mut().clear();
+                self.set(key, value);
+            }
+            None => {
+                self.unset(key);
+            }
+        }
+    }
+
     fn set(&mut self, key: &str, value: Value) {
         let mut parts: Vec<&str> = key.split('.').collect();
         let Some(last) = parts.pop() else { return };

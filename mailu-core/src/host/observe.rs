@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -171,23 +171,42 @@ fn names_in(directory: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// The directories of all deployments below `root`.
-pub(super) fn deployments(root: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
+pub(super) fn deployments(root: &Path) -> Result<Vec<PathBuf>, Error> {
+    Ok(directories(root)?
+        .into_iter()
+        .map(|(directory, _)| directory)
+        .filter(|directory| directory.join("mailu.toml").is_file())
+        .collect())
+}
+
+/// Deployments of ours that have lost their `mailu.toml`.
+pub(super) fn lost(root: &Path) -> Result<Vec<Layout>, Error> {
+    Ok(directories(root)?
+        .into_iter()
+        .filter_map(|(directory, client)| {
+            let host = directory.file_name()?.to_str()?.parse().ok()?;
+            let client = client.map(|name| name.parse()).transpose().ok()?;
+            Some(Layout::new(root, client, host))
+        })
+        .filter(|layout| layout.rendered().exists() && !layout.config().exists())
+        .collect())
+}
+
+/// Every directory in which a deployment may lie, with its client.
+fn directories(root: &Path) -> Result<Vec<(PathBuf, Option<String>)>, Error> {
     let mailu = root.join("mailu");
     let clients = mailu.join("clients");
-    let mut parents = vec![mailu];
+    let mut parents = vec![(mailu, None)];
     for client in names_in(&clients)? {
-        parents.push(clients.join(client));
+        parents.push((clients.join(&client), Some(client)));
     }
-    let mut found = Vec::new();
-    for parent in parents {
+    let mut all = Vec::new();
+    for (parent, client) in parents {
         for name in names_in(&parent)? {
-            let directory = parent.join(name);
-            if directory.join("mailu.toml").is_file() {
-                found.push(directory);
-            }
+            all.push((parent.join(name), client.clone()));
         }
     }
-    Ok(found)
+    Ok(all)
 }
 
 fn neighbours(layout: &Layout) -> Result<(Vec<Neighbour>, Vec<Finding>), Error> {
@@ -213,6 +232,21 @@ fn neighbours(layout: &Layout) -> Result<(Vec<Neighbour>, Vec<Finding>), Error> 
                 )
                 .hint(format!("`mailu config check '{}'` shows every error", path.display())),
             ),
+        }
+    }
+    for other in lost(layout.root())? {
+        if other != *layout {
+            findings.push(
+                Finding::warning(
+                    "fleet.lost",
+                    other.config().display().to_string(),
+                    "is gone, so its names, networks and ports are not known to be free",
+                )
+                .hint(format!(
+                    "`mailu show --domain {}` says how to go on",
+                    other.mail_host()
+                )),
+            );
         }
     }
     Ok((all, findings))

@@ -268,6 +268,9 @@ impl Mailu {
                 }
             }
             [] => {
+                if let Some(lost) = self.lost(target, all.is_empty())? {
+                    return Err(lost);
+                }
                 let asked = match (&target.mail_host, &target.client) {
                     (Some(host), Some(client)) => format!("for {host} of client {client} "),
                     (Some(host), None) => format!("for {host} "),
@@ -301,6 +304,25 @@ impl Mailu {
                 names(several)
             ))),
         }
+    }
+
+    /// The error about a deployment without its `mailu.toml`: the one that `target` names, or the only trace of any.
+    fn lost(&self, target: &Target, nothing_else: bool) -> Result<Option<Error>, Error> {
+        for layout in observe::lost(&self.root)? {
+            let meant = match (&target.mail_host, &target.client) {
+                (None, None) => nothing_else,
+                (host, client) => {
+                    host.as_ref().is_none_or(|host| host == layout.mail_host())
+                        && client
+                            .as_ref()
+                            .is_none_or(|client| Some(client) == layout.client())
+                }
+            };
+            if meant {
+                return Ok(Some(plan::kept::lost(&layout)));
+            }
+        }
+        Ok(None)
     }
 
     /// Plans what `request` needs at `layout`. Nothing is drawn, nothing is written.
@@ -442,8 +464,14 @@ impl Mailu {
                 }
             }
         }
+        let records: Vec<plan::Record> = [layout.rendered(), layout.journal()]
+            .iter()
+            .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+            .collect();
+        let dropped = plan::kept::release(&mut document, records.iter());
         let new = document.to_string();
-        let parsed = Config::from_toml(&new)?;
+        let mut parsed = Config::from_toml(&new)?;
+        parsed.findings.extend(dropped);
         if Layout::of(&self.root, &parsed.config) != *layout {
             return Err(Error::new(
                 ErrorKind::InvalidInput,

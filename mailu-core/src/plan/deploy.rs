@@ -56,18 +56,20 @@ pub fn deploy(
         bases: Bases::read(layout, observed)?,
         next: Record {
             format: Record::FORMAT,
+            drawn: resolved.recorded,
+            given: resolved.given,
             ..Record::default()
         },
         mailu_env: BTreeMap::new(),
         steps: Vec::new(),
         late: Vec::new(),
         overrides: Vec::new(),
-        conflicts: Vec::new(),
+        conflicts: resolved.conflicts,
         findings: resolved.findings,
     };
 
     planner.lock();
-    planner.toml(&resolved.toml);
+    planner.toml(&resolved.toml, resolved.replaced);
     let secrets = planner.secrets(fresh)?;
     let keys = planner.keys(fresh)?;
     planner.certificate(fresh)?;
@@ -92,7 +94,8 @@ pub fn deploy(
 
 /// A directory with another tool's Mailu in it is not touched.
 fn foreign(layout: &Layout, observed: &Observed) -> Result<(), Error> {
-    if observed.entries.contains_key("mailu.toml") {
+    let ours = ["mailu.toml", ".mailu/rendered.json"];
+    if ours.iter().any(|name| observed.entries.contains_key(*name)) {
         return Ok(());
     }
     let found: Vec<&str> = [
@@ -127,7 +130,7 @@ pub(super) struct Bases {
 }
 
 impl Bases {
-    fn read(layout: &Layout, observed: &Observed) -> Result<Self, Error> {
+    pub(super) fn read(layout: &Layout, observed: &Observed) -> Result<Self, Error> {
         let read = |name: &str, path: &Path| -> Result<Option<Record>, Error> {
             let Some(entry) = observed.entries.get(name) else {
                 return Ok(None);
@@ -163,6 +166,22 @@ impl Bases {
             committed: read(".mailu/rendered.json", &layout.rendered())?,
             pending: read(".mailu/journal.json", &layout.journal())?,
         })
+    }
+
+    /// The file that was given last; `current` is the `mailu.toml` in place, which tells how far an interrupted run came.
+    pub(super) fn given(&self, current: Option<&str>) -> Option<String> {
+        let reached = self.pending.as_ref().filter(|record| {
+            let written = record.files.get("mailu.toml");
+            written.is_some() && written == current.map(|text| sha256(text.as_bytes())).as_ref()
+        });
+        reached.or(self.committed.as_ref())?.given.clone()
+    }
+
+    /// Every key that was drawn, with its value.
+    pub(super) fn drawn(&self) -> BTreeMap<String, String> {
+        self.records()
+            .flat_map(|record| record.drawn.clone())
+            .collect()
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
@@ -219,34 +238,21 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn toml(&mut self, text: &str) {
+    fn toml(&mut self, text: &str, replaced: bool) {
         let current = self.entry("mailu.toml").and_then(|e| e.content.as_deref());
-        let bases: Vec<String> = self
-            .bases
-            .records()
-            .filter_map(|record| record.files.get("mailu.toml").cloned())
-            .collect();
-        let last = bases.last().cloned();
         if current == Some(text.as_bytes()) {
-            // Only what we wrote ourselves is recorded, so that a later `--config` knows an edit from it.
+            // Only what we wrote ourselves is recorded: it tells what an interrupted run has reached.
+            let last = self
+                .bases
+                .records()
+                .filter_map(|r| r.files.get("mailu.toml").cloned())
+                .last();
             if let Some(hash) = last {
                 self.next.files.insert("mailu.toml".to_owned(), hash);
             }
             return;
         }
-        let edited = current.is_some_and(|bytes| !bases.contains(&sha256(bytes)));
-        if self.request.config.is_some() && edited && !self.request.force {
-            self.conflicts.push(FileConflict {
-                file: "mailu.toml".to_owned(),
-                variable: None,
-                hints: vec![
-                    "without --config, the edited mailu.toml counts: `mailu apply`".to_owned(),
-                    "with --force, the given file counts; a copy of the edited one is kept in .mailu/replaced/".to_owned(),
-                ],
-            });
-            return;
-        }
-        if edited && self.request.config.is_some() {
+        if replaced {
             self.keep_copy("mailu.toml");
         }
         let detail = match current.and_then(|bytes| std::str::from_utf8(bytes).ok()) {
@@ -425,6 +431,7 @@ impl<'a> Planner<'a> {
     fn unchosen(&mut self) {
         for name in &self.request.reset {
             let known = self.next.files.contains_key(name)
+                || self.request.config.is_some() && super::kept::is_key(name)
                 || self.next.env.values().any(|base| base.contains(name))
                 || self
                     .bases

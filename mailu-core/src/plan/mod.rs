@@ -3,6 +3,7 @@
 mod adopt;
 mod deploy;
 mod generated;
+pub(crate) mod kept;
 mod keys;
 mod merge;
 mod resolve;
@@ -325,6 +326,12 @@ pub(crate) struct Record {
     pub(crate) env: BTreeMap<String, env::Base>,
     /// SHA-256 of whole files.
     pub(crate) files: BTreeMap<String, String>,
+    /// Keys of `mailu.toml` that were drawn, as long as they have that value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) drawn: BTreeMap<String, String>,
+    /// The file that was given last with `--config`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) given: Option<String>,
     /// SHA-256 of the DNS text of each DKIM key that was ever in place, by the name of its file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) dkim: BTreeMap<String, String>,

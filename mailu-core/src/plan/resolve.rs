@@ -1,6 +1,9 @@
 //! The configuration with every gap filled: what is in place or given, what is asked for, what has to be drawn.
 
-use super::{Observed, Request, adopt};
+use std::collections::BTreeMap;
+
+use super::deploy::Bases;
+use super::{FileConflict, Observed, Request, adopt, kept};
 use crate::config::edit::Document;
 use crate::config::{Config, Parsed};
 use crate::engine;
@@ -10,21 +13,6 @@ use crate::finding::{Finding, has_errors};
 use crate::fleet;
 use crate::network::{self, Drawn};
 use crate::paths::Layout;
-
-/// Keys that are drawn at the first run and then kept.
-const DRAWN_KEYS: [&str; 11] = [
-    "traefik.subnet",
-    "traefik.address",
-    "network.subnet",
-    "network.access",
-    "network.webmail",
-    "network.radicale",
-    "network.clamav",
-    "network.oletools",
-    "network.fts_attachments",
-    "network.subnet6",
-    "dns.ipv4",
-];
 
 /// A configuration with every gap filled.
 #[derive(Debug, Clone)]
@@ -38,6 +26,14 @@ pub struct Resolved {
     pub drawn: Vec<Drawn>,
     /// Warnings and notices.
     pub findings: Vec<Finding>,
+    /// Drawn values that stand, for the record.
+    pub(super) recorded: BTreeMap<String, String>,
+    /// The file that was given last, for the record.
+    pub(super) given: Option<String>,
+    /// Disagreements between the given file and the one in place.
+    pub(super) conflicts: Vec<FileConflict>,
+    /// Whether a given file takes the place of one with changes.
+    pub(super) replaced: bool,
 }
 
 /// Settles the configuration: what is in place or given, plus the settings of `request`, plus what has to be drawn.
@@ -57,26 +53,48 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
         })
     });
     let there = there.transpose()?;
+    let bases = Bases::read(layout, observed)?;
+    let given = bases.given(there);
+    let drawn_before = bases.drawn();
+    let mut findings = Vec::new();
+    let (mut conflicts, mut replaced) = (Vec::new(), false);
     let mut document = match (&request.config, there) {
-        (Some(text), _) => Document::parse(text)?,
+        (Some(text), Some(there)) => {
+            let merged = kept::merge(given.as_deref(), there, text, &drawn_before, request)?;
+            conflicts = merged.conflicts;
+            replaced = merged.replaced;
+            findings.extend(merged.findings);
+            merged.document
+        }
+        (Some(text), None) => Document::parse(text)?,
         (None, Some(text)) => Document::parse(text)?,
         (None, None) => Document::new(),
     };
-    if let (Some(_), Some(text)) = (&request.config, there) {
-        let old = Document::parse(text)?;
-        for key in DRAWN_KEYS {
-            if document.get(key).is_none()
-                && let Some(value) = old.get(key)
-            {
-                document.set_typed(key, &value);
-            }
-        }
-    }
-    let mut findings = Vec::new();
     for (key, typed) in &request.settings {
         document.set_typed(key, typed);
     }
-    for name in &request.adopt {
+    if there.is_none() && bases.committed.is_some() {
+        let answered = |key: &str| request.settings.iter().any(|(set, _)| set == key);
+        if request.config.is_none() && !(answered("email_domain") && answered("admin_email")) {
+            return Err(kept::lost(layout));
+        }
+        kept::restore(&mut document, bases.records());
+        findings.push(
+            Finding::warning(
+                "config.rebuilt",
+                "mailu.toml",
+                "was gone and is written anew: what else it said counts no longer",
+            )
+            .hint("`--dry-run` shows what changes"),
+        );
+    }
+    findings.extend(kept::release(&mut document, bases.records()));
+    let keys_count = request.config.is_some();
+    for name in request
+        .adopt
+        .iter()
+        .filter(|name| !(keys_count && kept::is_key(name)))
+    {
         if let Err(finding) = adopt_variable(&mut document, name, observed) {
             findings.push(*finding);
         }
@@ -150,7 +168,13 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
     if has_errors(&findings) {
         return Err(invalid_input(findings));
     }
+    let mut recorded = kept::standing(&document, bases.records());
+    recorded.extend(drawn.iter().map(|d| (d.key.to_owned(), d.value.clone())));
     Ok(Resolved {
+        recorded,
+        given: request.config.clone().or(given),
+        conflicts,
+        replaced,
         toml: document.to_string(),
         config,
         drawn,
