@@ -9,9 +9,11 @@ use x509_parser::prelude::{GeneralName, X509Certificate};
 use super::files;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::plan::CertificatePair;
 use crate::secret::Secret;
+
+const EXPIRED: &str = "certificate.expired";
 
 /// A self-signed certificate (ECDSA P-256) for `names`.
 ///
@@ -43,9 +45,15 @@ pub(super) fn self_signed(names: &[String]) -> Result<CertificatePair, Error> {
 }
 
 /// Reads the files that `tls.certificate` and `tls.key` name, and refuses what front or other servers would.
-pub(super) fn read(config: &Config, now: i64) -> Result<Option<CertificatePair>, Error> {
+///
+/// `serving` is the pair in place: that it has ended keeps nobody from changing something else.
+pub(super) fn read(
+    config: &Config,
+    serving: impl FnOnce(&CertificatePair) -> bool,
+    now: i64,
+) -> Result<(Option<CertificatePair>, Vec<Finding>), Error> {
     let (Some(certificate), Some(key)) = (&config.tls.certificate, &config.tls.key) else {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     };
     let text = |path: &str| {
         let path = Path::new(path);
@@ -58,11 +66,16 @@ pub(super) fn read(config: &Config, now: i64) -> Result<Option<CertificatePair>,
         text(certificate.as_str())?,
         Secret::new(text(key.as_str())?),
     );
-    let findings = judge(config, &pair, now);
+    let mut findings = judge(config, &pair, now);
+    if serving(&pair) {
+        for finding in findings.iter_mut().filter(|f| f.id == EXPIRED) {
+            finding.severity = Severity::Warning;
+        }
+    }
     if crate::finding::has_errors(&findings) {
         return Err(crate::error::Invalid::new(findings).into());
     }
-    Ok(Some(pair))
+    Ok((Some(pair), findings))
 }
 
 fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
@@ -87,30 +100,25 @@ fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
         );
         return out;
     };
-    let key = KeyPair::from_pem(pair.key.expose());
-    match key.as_ref().map(rcgen::PublicKeyData::subject_public_key_info) {
-        Err(_) => out.push(
+    match private_key(pair.key.expose()).map(|key| rcgen::PublicKeyData::subject_public_key_info(&key)) {
+        None => out.push(
             Finding::error("certificate.key_unreadable", "tls.key", "must hold a private key in PEM form, without a passphrase")
                 .value(key_path)
                 .hint("give the file often called privkey.pem"),
         ),
-        Ok(public) if public != leaf.public_key().raw => out.push(
+        Some(public) if public != leaf.public_key().raw => out.push(
             Finding::error("certificate.other_key", "tls.key", format!("does not belong to the first certificate in {certificate_path}"))
                 .value(key_path)
                 .hint("give the key that the certificate was requested with; the server's own certificate comes first in the chain"),
         ),
-        Ok(_) => {}
+        Some(_) => {}
     }
     let until = leaf.validity().not_after;
     if until.timestamp() <= now {
         out.push(
-            Finding::error(
-                "certificate.expired",
-                "tls.certificate",
-                format!("ended on {until}"),
-            )
-            .value(&certificate_path)
-            .hint("renew it"),
+            Finding::error(EXPIRED, "tls.certificate", format!("ended on {until}"))
+                .value(&certificate_path)
+                .hint("renew it"),
         );
     } else if leaf.validity().not_before.timestamp() > now {
         out.push(
@@ -137,6 +145,47 @@ fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
         }
     }
     out
+}
+
+/// The first private key in a PEM file: PKCS#8, PKCS#1 as `openssl genrsa -traditional` writes it, SEC1 as `openssl ecparam`.
+fn private_key(pem: &str) -> Option<KeyPair> {
+    // `AlgorithmIdentifier`s (RFC 8017 appendix A.1, RFC 5480 §2.1.1): of RSA, and of the curves P-256 and P-384.
+    const RSA: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    const P256: &[u8] =
+        b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    const P384: &[u8] = b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
+    let block = Pem::iter_from_buffer(pem.as_bytes())
+        .filter_map(Result::ok)
+        .find(|block| block.label.ends_with("PRIVATE KEY"))?;
+    let key = |der: Vec<u8>| KeyPair::try_from(der).ok();
+    match block.label.as_str() {
+        "RSA PRIVATE KEY" => key(pkcs8(RSA, &block.contents)),
+        "EC PRIVATE KEY" => [P256, P384]
+            .into_iter()
+            .find_map(|curve| key(pkcs8(curve, &block.contents))),
+        _ => key(block.contents),
+    }
+}
+
+/// A key as PKCS#8 (RFC 5958): version 0, the algorithm, and the key in its own form.
+fn pkcs8(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
+    let field = |tag: u8, content: &[u8]| {
+        let length = content.len().to_be_bytes();
+        let length = &length[length.iter().take_while(|byte| **byte == 0).count()..];
+        let mut der = vec![tag];
+        match (length, u8::try_from(length.len())) {
+            (&[], _) => der.push(0),
+            (&[short @ 0..0x80], _) => der.push(short),
+            (long, count) => {
+                der.push(0x80 | count.unwrap_or_default());
+                der.extend(long);
+            }
+        }
+        der.extend(content);
+        der
+    };
+    let parts = [&[2, 1, 0], algorithm, &field(4, key)].concat();
+    field(0x30, &parts)
 }
 
 /// Whether a certificate is for `name` (RFC 9525 §6.3): exactly, or by a wildcard for its first label.

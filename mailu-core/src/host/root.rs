@@ -20,7 +20,9 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::names::{ClientId, MailHost};
 use crate::paths::{DEFAULT_ROOT, Layout};
-use crate::plan::{self, Deployment, Fresh, Nothing, Observed, Plan, Request};
+use crate::plan::{
+    self, CertificatePair, Deployment, Fresh, Nothing, Observed, Plan, Request,
+};
 use crate::secret::{Secret, Secrets};
 
 /// The name of the first account's document among the secrets.
@@ -525,7 +527,18 @@ fn prepare(
 ) -> Result<(Deployment, Vec<NextStep>), Error> {
     let (mut observed, mut findings) = observe::observe(layout)?;
     let resolved = plan::resolve(layout, request, &observed)?;
-    observed.certificate = super::certificate::read(&resolved.config, observe::now_seconds())?;
+    let in_place = |path: &str, text: &str| {
+        let entry = observed.entries.get(path);
+        entry.and_then(|e| e.content.as_deref()) == Some(text.as_bytes())
+    };
+    let serving = |pair: &CertificatePair| {
+        in_place("data/certs/cert.pem", &pair.certificate)
+            && in_place("data/certs/key.pem", pair.key.expose())
+    };
+    let (pair, noted) =
+        super::certificate::read(&resolved.config, serving, observe::now_seconds())?;
+    observed.certificate = pair;
+    findings.extend(noted);
     let mut deployment = plan::deploy(layout, request, &observed, fresh)?;
     let next = next_steps(layout, &deployment.config, &observed);
     if !observe::privileged() {
