@@ -203,7 +203,7 @@ fn an_old_note_is_no_leave_to_overwrite_somebodys_tls_key() {
     ] {
         let changed = !settings.is_empty();
         // Killed when the journal is there; in the first run also the key, and no certificate.
-        let root = (1..)
+        let root = (1..1000)
             .map(|change| {
                 let root = Root::new();
                 let whole = &mut Dying::at(usize::MAX, Moment::Before);

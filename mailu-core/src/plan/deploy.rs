@@ -291,8 +291,8 @@ impl<'a> Planner<'a> {
         if copies.any(|(_, entry)| entry.content.as_ref() == Some(&content)) {
             return;
         }
-        let path = (1..)
-            .map(|number: u32| match number {
+        let path = (1..=u32::MAX)
+            .map(|number| match number {
                 1 => format!("{name}.{stamp}"),
                 _ => format!("{name}.{stamp}-{number}"),
             })
