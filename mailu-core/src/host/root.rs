@@ -404,7 +404,7 @@ impl Mailu {
                 "secret.missing",
                 format!("read the secret {}: it does not exist", path.display()),
             )
-            .hint("`mailu apply` draws what is missing")),
+            .hint("`mailu apply` restores what is missing, or draws it")),
             Err(error) => Err(files::failed("read", &path, error)),
         }
     }

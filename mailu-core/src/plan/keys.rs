@@ -105,10 +105,16 @@ impl Planner<'_> {
         let Some(variable) = variable_of(name) else {
             return Ok(None);
         };
-        let there = self
+        let file = match self
             .entry("mailu.env")
             .and_then(Entry::text)
-            .and_then(|text| EnvFile::parse(text).ok())
+            .map(EnvFile::parse)
+        {
+            // That is complained of when the file is merged, before anything is written.
+            Some(Err(_)) => return Ok(None),
+            file => file.and_then(Result::ok),
+        };
+        let there = file
             .and_then(|file| file.get(variable).cloned())
             .filter(|value| !value.interpolates && !value.text.is_empty());
         let written = |record: &'_ Record| {

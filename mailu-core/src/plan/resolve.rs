@@ -41,6 +41,8 @@ pub struct Resolved {
 /// # Errors
 ///
 /// [`ErrorKind::InvalidInput`] with every finding: broken rules, clashes with neighbours, no room for networks.
+/// [`ErrorKind::NotFound`] if the deployment has lost its `mailu.toml` and none is given; [`ErrorKind::Corrupt`] if that or
+/// the record of the last run is damaged.
 pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Result<Resolved, Error> {
     let there = observed.entries.get("mailu.toml").map(|entry| {
         entry.text().ok_or_else(|| {
