@@ -20,9 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::names::{ClientId, MailHost};
 use crate::paths::{DEFAULT_ROOT, Layout};
-use crate::plan::{
-    self, CertificatePair, Deployment, Fresh, Nothing, Observed, Plan, Request,
-};
+use crate::plan::{self, CertificatePair, Deployment, Fresh, Nothing, Observed, Plan, Request};
 use crate::secret::{Secret, Secrets};
 
 /// The name of the first account's document among the secrets.
