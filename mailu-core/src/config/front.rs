@@ -9,15 +9,14 @@ use crate::finding::Finding;
 /// An interface, and what sets its path.
 pub(crate) struct Interface<'a> {
     pub(crate) on: bool,
-    /// Absent where the variable was removed.
-    pub(crate) path: Option<&'a str>,
+    pub(crate) path: &'a str,
     /// `web.admin_path`, or `mailu.env: WEB_ADMIN`.
     pub(crate) subject: &'a str,
 }
 
 impl<'a> Interface<'a> {
     fn served(&self) -> Option<&'a str> {
-        self.path.filter(|_| self.on)
+        self.on.then_some(self.path)
     }
 }
 
@@ -38,7 +37,7 @@ impl<'a> Front<'a> {
         let (web, services) = (&config.web, &config.services);
         let path = |on: bool, path: &'a UrlPath, subject: &'static str| Interface {
             on,
-            path: Some(path.as_str()),
+            path: path.as_str(),
             subject,
         };
         Self {
@@ -66,11 +65,8 @@ impl<'a> Front<'a> {
             (&self.api, &self.admin),
             (&self.api, &self.webmail),
         ] {
-            if let (Some(mine), Some(theirs)) = (path.path, other.path)
-                && mine != "/"
-                && theirs != "/"
-                && (below(mine, theirs) || below(theirs, mine))
-            {
+            let (mine, theirs) = (path.path, other.path);
+            if mine != "/" && theirs != "/" && (below(mine, theirs) || below(theirs, mine)) {
                 out.push(
                     Finding::error(
                         "web.paths_overlap",
@@ -88,20 +84,7 @@ impl<'a> Front<'a> {
     }
 
     fn alone(&self, path: &Interface<'_>, out: &mut Vec<Finding>) {
-        let Some(text) = path.path else {
-            // Front gives the API's path a default, and no other.
-            if path.on && path.subject != self.api.subject {
-                out.push(
-                    Finding::error(
-                        "web.path_missing",
-                        path.subject,
-                        "is missing: front does not start without it, whatever Mailu's documentation says about a default",
-                    )
-                    .hint("set it again, or take the configured value with `--reset`"),
-                );
-            }
-            return;
-        };
+        let text = path.path;
         if text == "/" && path.subject != self.webmail.subject {
             out.push(
                 Finding::error(
@@ -193,7 +176,7 @@ impl<'a> Front<'a> {
     /// Front tries the address as a file, and else goes on to the redirect's path inside: where nothing else serves that, round and round.
     fn root(&self, out: &mut Vec<Finding>) {
         let Some(root) = self.root else { return };
-        if self.webmail.path == Some("/") {
+        if self.webmail.path == "/" {
             out.push(
                 Finding::warning(
                     "web.redirect_unused",
@@ -205,7 +188,7 @@ impl<'a> Front<'a> {
             );
             return;
         }
-        let leads_to = |path: &Interface<'_>| path.path.is_some_and(|path| below(root, path));
+        let leads_to = |path: &Interface<'_>| below(root, path.path);
         let interface = self.admin.on || self.webmail.on;
         let served = [&self.admin, &self.webmail, &self.api]
             .into_iter()

@@ -176,7 +176,7 @@ pub fn merge(
             merged.changes.push(describe(name, theirs, ours));
             continue;
         }
-        let structural = table::find(name).is_some_and(|variable| variable.structural);
+        let structural = is_structural(name);
         let missing = there.is_none() && ours.is_some_and(|v| !v.is_empty()) && needed(name);
         if known && ours_unchanged && !structural && !missing {
             merged.overrides.push(Override {
@@ -201,7 +201,7 @@ pub fn merge(
             theirs: hide(name, theirs),
             ours: hide(name, ours),
             reason: reason.to_owned(),
-            key: table::find(name).and_then(|v| v.key).map(str::to_owned),
+            key: key_of(name).map(str::to_owned),
         });
     }
     Ok(merged)
@@ -210,7 +210,7 @@ pub fn merge(
 /// Whether leaving `name` out is no choice: a service crashes, or its own default is not what the deployment was made with.
 fn needed(name: &str) -> bool {
     // Of these, Mailu's default is another one than ours, or there is none; Compose's `.env` names the containers and images.
-    const NEEDED: [&str; 22] = [
+    const NEEDED: [&str; 21] = [
         "SECRET_KEY",
         "POSTMASTER",
         "ADMIN",
@@ -229,12 +229,27 @@ fn needed(name: &str) -> bool {
         "RELAYHOST",
         "RELAYUSER",
         "RELAYPASSWORD",
-        "COMPOSE_PROJECT_NAME",
         "MAILU_VERSION",
         "DOCKER_ORG",
         "DOCKER_PREFIX",
     ];
-    NEEDED.contains(&name) || table::find(name).is_some_and(|variable| variable.structural)
+    NEEDED.contains(&name) || is_structural(name)
+}
+
+/// Whether docker-compose.yml follows from `name` too. Container names and labels carry the project's.
+fn is_structural(name: &str) -> bool {
+    name == "COMPOSE_PROJECT_NAME" || table::find(name).is_some_and(|variable| variable.structural)
+}
+
+/// The key of `mailu.toml` that sets `name`, in either file.
+fn key_of(name: &str) -> Option<&'static str> {
+    match name {
+        "COMPOSE_PROJECT_NAME" => Some("project"),
+        "MAILU_VERSION" => Some("version"),
+        "DOCKER_ORG" => Some("images.registry"),
+        "DOCKER_PREFIX" => Some("images.prefix"),
+        _ => table::find(name)?.key,
+    }
 }
 
 fn apply(

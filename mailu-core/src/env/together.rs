@@ -80,19 +80,19 @@ fn front<'a>(
     Front {
         admin: Interface {
             on: is_on(value("ADMIN")),
-            path: value("WEB_ADMIN"),
+            path: value("WEB_ADMIN").unwrap_or_default(),
             subject: &admin,
         },
         webmail: Interface {
             on: other("WEBMAIL"),
-            path: value("WEB_WEBMAIL"),
+            path: value("WEB_WEBMAIL").unwrap_or_default(),
             subject: &webmail,
         },
         api: Interface {
             on: is_on(value("API")),
             path: value("WEB_API")
                 .filter(|path| !path.is_empty())
-                .or(Some("/api")),
+                .unwrap_or("/api"),
             subject: &api,
         },
         webdav: other("WEBDAV"),

@@ -120,25 +120,13 @@ impl Planner<'_> {
             return Err(invalid_input(std::mem::take(&mut self.findings)));
         }
 
-        let mut conflicts = merged.conflicts;
         for variable in merged.overrides {
-            if variable.name == "COMPOSE_PROJECT_NAME" {
-                conflicts.push(env::Conflict {
-                    base: variable.ours.clone(),
-                    name: variable.name,
-                    theirs: variable.theirs,
-                    ours: variable.ours,
-                    reason: "the names in docker-compose.yml follow from it too, so it cannot be changed in this file alone".to_owned(),
-                    key: Some("project".to_owned()),
-                });
-                continue;
-            }
             self.overrides.push(FileOverride {
                 file: relative.to_owned(),
                 variable: Some(variable),
             });
         }
-        for variable in conflicts {
+        for variable in merged.conflicts {
             let name = &variable.name;
             let mut hints = vec![format!("`--reset {name}` takes the configured value")];
             if self.adoptable(name) {
