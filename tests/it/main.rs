@@ -2,17 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod bad_input;
+mod certificates;
 mod cli;
 mod compose;
 mod deploy;
 mod dkim;
+mod edits;
 mod env;
 mod examples;
 mod fleet;
 mod golden;
 mod guards;
 mod kill;
+mod lost;
 mod random;
+mod settings;
 mod support;
 mod wizard;
 mod zone;

@@ -353,3 +353,9 @@ pub(crate) fn snapshot(directory: &Path) -> Snapshot {
     }
     Snapshot(all)
 }
+
+/// Permission bits.
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).unwrap().mode() & 0o7777
+}
