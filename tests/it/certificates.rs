@@ -1,12 +1,14 @@
-//! Certificates for the mail ports: given, and in all forms that keys come in.
+//! Certificates for the mail ports: given, taken from Traefik, self-signed; in all forms that keys come in.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::process::Command;
-use std::time::Duration;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use mailu_core::host::Hidden;
+use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
+use mailu_core::plan::Request;
 
-use crate::support::{Root, SMALL, files_below, mode, succeed, tool};
+use crate::support::{Root, mode, succeed, tool};
 
 #[test]
 fn your_own_certificate_is_checked_and_copied() {
@@ -223,4 +225,220 @@ fn private_keys_in_all_forms_are_accepted() {
     ]);
     let run = install("pkcs1.pem", "locked").0.expect_code(2);
     assert!(run.err.contains("without a passphrase"), "{}", run.err);
+}
+
+/// A certificate for `names` as Traefik keeps it, with an RSA key in PKCS#1: a chain and a key.
+fn obtained(directory: &Path, names: &[&str], days: &str) -> (String, String) {
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let sans = names
+        .iter()
+        .map(|name| format!("DNS:{name}"))
+        .collect::<Vec<_>>();
+    let mut request = Command::new(tool("openssl"));
+    request
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x",
+        ])
+        .args(["-keyout", &path("key"), "-out", &path("cert")])
+        .arg("-addext")
+        .arg(format!("subjectAltName={}", sans.join(",")))
+        .args(["-days", days])
+        .stderr(Stdio::null());
+    succeed(&mut request);
+    let key = succeed(
+        Command::new(tool("openssl"))
+            .args(["rsa", "-traditional", "-in", &path("key")])
+            .stderr(Stdio::null()),
+    );
+    assert!(key.starts_with("-----BEGIN RSA PRIVATE KEY-----"));
+    (std::fs::read_to_string(path("cert")).unwrap(), key)
+}
+
+/// `acme.json`, with one resolver's account and certificates.
+fn store(pairs: &[&(String, String)]) -> String {
+    let base64 = |text: &str| {
+        let mut child = Command::new("base64")
+            .arg("-w0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let certificates: Vec<_> = pairs
+        .iter()
+        .map(|(certificate, key)| {
+            serde_json::json!({
+                "domain": { "main": "mail.example.com" },
+                "certificate": base64(certificate),
+                "key": base64(key),
+                "Store": "default",
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "letsencrypt": { "Account": { "Email": "x@example.com" }, "Certificates": certificates },
+        "staging": { "Account": null, "Certificates": null },
+    })
+    .to_string()
+}
+
+#[test]
+fn the_mail_ports_get_traefik_s_certificate() {
+    let root = Root::new();
+    let run = root.install();
+    assert!(
+        run.err.contains("tls.mail_self_signed")
+            && run
+                .err
+                .contains("mailu config set --domain mail.example.com traefik.acme_store="),
+        "{}",
+        run.err
+    );
+    let self_signed = root.read("data/certs/cert.pem");
+    let directory = tempfile::tempdir().unwrap();
+    let make = |names: &[&str], days: &str| obtained(directory.path(), names, days);
+    let ended = {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params =
+            rcgen::CertificateParams::new(vec!["mail.example.com".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let web = make(&["www.example.com"], "80");
+    let short = make(&["mail.example.com"], "30");
+    let long = make(&["mail.example.com", "webmail.example.com"], "60");
+    let renewed = make(&["mail.example.com"], "90");
+
+    let acme = root.beside("acme.json", "");
+    let write = |text: &str| std::fs::write(&acme, text).unwrap();
+    root.run(&[
+        "config",
+        "set",
+        &format!("traefik.acme_store={}", acme.display()),
+    ])
+    .expect_code(0);
+    // Nothing to take yet: said, and no reason to fail.
+    for (text, reason) in [
+        (String::new(), "acme.unreadable"),
+        (store(&[&web])[..900].to_owned(), "acme.unreadable"),
+        (store(&[]), "acme.no_certificate"),
+        (store(&[&ended, &web]), "acme.no_certificate"),
+        (
+            store(&[&(short.0.clone(), web.1.clone())]),
+            "acme.no_certificate",
+        ),
+    ] {
+        write(&text);
+        let run = root.run(&["apply"]).expect_code(0);
+        assert!(run.err.contains(reason), "{reason}: {}", run.err);
+        assert!(!run.err.contains("tls.mail_self_signed"), "{}", run.err);
+        assert_eq!(root.read("data/certs/cert.pem"), self_signed);
+    }
+    let serves = |pair: &(String, String)| {
+        root.read("data/certs/cert.pem") == pair.0 && root.read("data/certs/key.pem") == pair.1
+    };
+    write(&store(&[&ended, &web, &short, &long]));
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(serves(&long) && !run.err.contains("warning"), "{}", run.err);
+    assert_eq!(mode(&root.file("data/certs/key.pem")), 0o600);
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(run.out.contains("nothing to do"), "{}", run.out);
+    write(&store(&[&long, &renewed]));
+    root.run(&["apply"]).expect_code(0);
+    assert!(serves(&renewed));
+    // All names of the server, or none of it.
+    root.run(&["config", "set", "hostnames=webmail.example.com"])
+        .expect_code(0);
+    root.run(&["apply"]).expect_code(0);
+    assert!(serves(&long));
+    // A store that is damaged or empty again takes nothing away.
+    write("{");
+    root.run(&["apply"]).expect_code(0);
+    assert!(serves(&long));
+    // What somebody put there stays.
+    root.write("data/certs/cert.pem", &short.0);
+    root.write("data/certs/key.pem", &short.1);
+    write(&store(&[&long]));
+    let run = root.run(&["apply"]).expect_code(0);
+    assert!(
+        serves(&short) && run.err.contains("acme.kept"),
+        "{}",
+        run.err
+    );
+    for file in ["cert.pem", "key.pem"] {
+        std::fs::remove_file(root.file(&format!("data/certs/{file}"))).unwrap();
+    }
+    root.run(&["apply"]).expect_code(0);
+    assert!(serves(&long));
+}
+
+/// The key and the certificate are two files: whatever a run leaves that was killed between them, the next one mends.
+#[test]
+fn a_renewal_that_was_interrupted_is_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    let make = |days: &str| obtained(directory.path(), &["mail.example.com"], days);
+    let (first, second) = (make("30"), make("60"));
+    for store_is_gone in [false, true] {
+        let root = Root::new();
+        let acme = root.beside("acme.json", &store(&[&first]));
+        let layout = root.layout();
+        let mut request = Request::default();
+        for (key, value) in [
+            ("mail_host", "mail.example.com"),
+            ("email_domain", "example.com"),
+            ("admin_email", "admin@example.com"),
+            ("traefik.acme_store", acme.to_str().unwrap()),
+        ] {
+            request.settings.push((key.to_owned(), value.to_owned()));
+        }
+        let mut fresh = Repeatable::default();
+        let mut run = |at: usize| {
+            let mut files = Dying::at(at, Moment::After);
+            deploy(&layout, &request, &mut files, &mut fresh, &mut Hidden).map(|_| files.changes)
+        };
+        let _ = run(usize::MAX).unwrap();
+        assert_eq!(root.read("data/certs/cert.pem"), first.0);
+        let mut killed = 0;
+        for at in 1.. {
+            std::fs::write(&acme, store(&[&second])).unwrap();
+            if run(at).is_ok() {
+                break;
+            }
+            killed += 1;
+            if store_is_gone {
+                std::fs::remove_file(&acme).unwrap();
+            }
+            let _ = run(usize::MAX).unwrap();
+            let pair = (
+                root.read("data/certs/cert.pem"),
+                root.read("data/certs/key.pem"),
+            );
+            if !store_is_gone {
+                assert!(pair == second, "killed at change {at}");
+            }
+            let path = |name: &str| {
+                root.file(&format!("data/certs/{name}"))
+                    .to_str()
+                    .unwrap()
+                    .to_owned()
+            };
+            let public = |args: &[&str]| succeed(Command::new(tool("openssl")).args(args));
+            assert_eq!(
+                public(&["x509", "-noout", "-pubkey", "-in", &path("cert.pem")]),
+                public(&["pkey", "-pubout", "-in", &path("key.pem")]),
+                "killed at change {at}: the two do not belong together"
+            );
+            std::fs::write(&acme, store(&[&first])).unwrap();
+            let _ = run(usize::MAX).unwrap();
+        }
+        assert!(killed > 8, "{killed}");
+    }
 }

@@ -1,12 +1,8 @@
 //! Files that are gone: made again, restored, or asked about.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::process::Command;
-use std::time::Duration;
+use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::Value;
-
-use crate::support::{Root, SMALL, files_below, mode, succeed, tool};
+use crate::support::{Root, SMALL};
 
 #[test]
 fn what_is_lost_is_made_again_except_what_depends_on_it() {
@@ -42,6 +38,18 @@ fn what_is_lost_is_made_again_except_what_depends_on_it() {
     after.0.insert(name.to_owned(), before.0[name].clone());
     after.assert_same(&before, "everything is there again");
 
+    // The note of a password is not the password: no other is drawn once the account may exist.
+    let noted = Root::new();
+    noted.install();
+    noted.write("data/admin/main.db", "");
+    std::fs::remove_file(noted.layout().secret("admin_password")).unwrap();
+    let run = noted.run(&["apply"]).expect_code(0);
+    assert!(
+        run.out.contains("nothing to do") && run.err.contains("secret.note_lost"),
+        "{}",
+        run.err
+    );
+
     // Secrets that became unusable are not drawn again.
     std::fs::write(root.layout().secret("secret_key"), "").unwrap();
     let run = root.run(&["apply"]).expect_code(2);
@@ -61,9 +69,14 @@ fn what_is_lost_is_made_again_except_what_depends_on_it() {
     );
     let other = Root::new();
     other.install();
+    // A self-signed pair is made anew when half of it is gone, but not over somebody's key.
     std::fs::remove_file(other.file("data/certs/cert.pem")).unwrap();
+    other.run(&["apply"]).expect_code(0);
+    std::fs::remove_file(other.file("data/certs/cert.pem")).unwrap();
+    other.write("data/certs/key.pem", "somebody's own");
     let run = other.run(&["apply"]).expect_code(2);
     assert!(run.err.contains("cert.pem"), "{}", run.err);
+    assert_eq!(other.read("data/certs/key.pem"), "somebody's own");
 }
 
 /// The DNS record is published for one key: another one in its place means mail that is refused.

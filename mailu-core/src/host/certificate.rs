@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use rcgen::{CertificateParams, DnType, KeyPair};
+use rsa::pkcs8::der::Encode as _;
+use rsa::pkcs8::der::asn1::AnyRef;
+use rsa::pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfo};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
@@ -147,45 +150,52 @@ fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
     out
 }
 
+/// When `pair` ends, in seconds since 1970, if it serves every name of the server now.
+pub(super) fn serves(config: &Config, pair: &CertificatePair, now: i64) -> Option<i64> {
+    let chain = Pem::iter_from_buffer(pair.certificate.as_bytes())
+        .next()?
+        .ok()?;
+    let leaf = chain.parse_x509().ok()?;
+    let key = private_key(pair.key.expose())?;
+    let belongs = rcgen::PublicKeyData::subject_public_key_info(&key) == leaf.public_key().raw;
+    let (from, until) = (
+        leaf.validity().not_before.timestamp(),
+        leaf.validity().not_after.timestamp(),
+    );
+    let named = config
+        .public_names()
+        .all(|name| covers(&leaf, name.as_str()));
+    (belongs && named && (from..until).contains(&now)).then_some(until)
+}
+
+/// RFC 8017 appendix A.1, RFC 5480 §2.1.1.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+
 /// The first private key in a PEM file: PKCS#8, PKCS#1 as `openssl genrsa -traditional` writes it, SEC1 as `openssl ecparam`.
 fn private_key(pem: &str) -> Option<KeyPair> {
-    // `AlgorithmIdentifier`s (RFC 8017 appendix A.1, RFC 5480 §2.1.1): of RSA, and of the curves P-256 and P-384.
-    const RSA: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
-    const P256: &[u8] =
-        b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
-    const P384: &[u8] = b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
     let block = Pem::iter_from_buffer(pem.as_bytes())
         .filter_map(Result::ok)
         .find(|block| block.label.ends_with("PRIVATE KEY"))?;
     let key = |der: Vec<u8>| KeyPair::try_from(der).ok();
     match block.label.as_str() {
-        "RSA PRIVATE KEY" => key(pkcs8(RSA, &block.contents)),
+        "RSA PRIVATE KEY" => key(pkcs8(RSA, AnyRef::NULL, &block.contents)?),
         "EC PRIVATE KEY" => [P256, P384]
-            .into_iter()
-            .find_map(|curve| key(pkcs8(curve, &block.contents))),
+            .iter()
+            .find_map(|curve| key(pkcs8(EC, curve.into(), &block.contents)?)),
         _ => key(block.contents),
     }
 }
 
-/// A key as PKCS#8 (RFC 5958): version 0, the algorithm, and the key in its own form.
-fn pkcs8(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
-    let field = |tag: u8, content: &[u8]| {
-        let length = content.len().to_be_bytes();
-        let length = &length[length.iter().take_while(|byte| **byte == 0).count()..];
-        let mut der = vec![tag];
-        match (length, u8::try_from(length.len())) {
-            (&[], _) => der.push(0),
-            (&[short @ 0..0x80], _) => der.push(short),
-            (long, count) => {
-                der.push(0x80 | count.unwrap_or_default());
-                der.extend(long);
-            }
-        }
-        der.extend(content);
-        der
+/// A key in a form of its own as PKCS#8 (RFC 5958).
+fn pkcs8(algorithm: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Option<Vec<u8>> {
+    let algorithm = AlgorithmIdentifierRef {
+        oid: algorithm,
+        parameters: Some(parameters),
     };
-    let parts = [&[2, 1, 0], algorithm, &field(4, key)].concat();
-    field(0x30, &parts)
+    PrivateKeyInfo::new(algorithm, key).to_der().ok()
 }
 
 /// Whether a certificate is for `name` (RFC 9525 §6.3): exactly, or by a wildcard for its first label.

@@ -5,6 +5,7 @@
     reason = "everything that touches files, clocks, randomness or sockets lives here"
 )]
 
+mod acme;
 mod certificate;
 mod engine;
 mod entropy;

@@ -537,6 +537,9 @@ fn prepare(
         super::certificate::read(&resolved.config, serving, observe::now_seconds())?;
     observed.certificate = pair;
     findings.extend(noted);
+    let (pair, noted) = super::acme::take(&resolved.config, observe::now_seconds());
+    observed.traefik_certificate = pair;
+    findings.extend(noted);
     let mut deployment = plan::deploy(layout, request, &observed, fresh)?;
     let next = next_steps(layout, &deployment.config, &observed);
     if !observe::privileged() {

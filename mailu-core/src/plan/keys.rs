@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::deploy::{Planner, push};
 use super::resolve::{invalid_input, secret_of, variable_of};
 use super::{Action, CertificatePair, Content, Entry, Fresh, Record, Request};
+use crate::config::TlsMode;
 use crate::dkim::{self, DkimKey};
 use crate::dns::PublicKeys;
 use crate::env::EnvFile;
@@ -39,10 +40,26 @@ impl Planner<'_> {
                 _ => None,
             }
             .or_else(|| self.adopted(self.request, name));
+            let has_run = self.observed.entries.contains_key("data/admin/main.db");
             let wanted = match name {
                 "relay_password" => self.config.relay.user.is_some(),
+                // It is only noted here; another one would not be the account's.
+                "admin_password" => !has_run,
                 _ => true,
             };
+            if name == "admin_password" && has_run && there.is_none() {
+                self.findings.push(
+                    Finding::notice(
+                        "secret.note_lost",
+                        path.display().to_string(),
+                        "is gone; the administrator's account has its password as before",
+                    )
+                    .hint(format!(
+                        "if nobody knows it: write a new one into that file (mode 0600), then `mailu show {} --reveal first_account | docker compose exec -T admin flask mailu config-import -u`",
+                        self.config.options()
+                    )),
+                );
+            }
 
             if value.is_none()
                 && given.is_none()
@@ -367,78 +384,135 @@ impl Planner<'_> {
     }
 
     pub(super) fn certificate(&mut self, fresh: &mut dyn Fresh) -> Result<(), Error> {
-        const FILES: [(&str, u32); 2] = [
-            ("data/certs/key.pem", 0o600),
-            ("data/certs/cert.pem", 0o644),
-        ];
         if !self.config.tls.mode.needs_seed() {
             return Ok(());
         }
-        let seed = |record: Option<&Record>| record.map(|r| r.seeded.clone()).unwrap_or_default();
-        let (committed, pending) = (
-            seed(self.bases.committed.as_ref()),
-            seed(self.bases.pending.as_ref()),
-        );
-        let made = |path: &str, content: Option<&[u8]>| {
-            content.is_some_and(|bytes| pending.get(path) == Some(&sha256(bytes)))
+        let there = PAIR.map(|(path, _)| self.entry(path).and_then(|e| e.content.as_deref()));
+        let hashes = |record: Option<&Record>, of: fn(&Record) -> &BTreeMap<String, String>| {
+            record.map(of).cloned().unwrap_or_default()
         };
-        let in_place = FILES
-            .iter()
-            .all(|(path, _)| made(path, self.entry(path).and_then(|e| e.content.as_deref())));
-        self.next.seeded = if in_place { pending.clone() } else { committed };
-        let current: Vec<Option<&[u8]>> = FILES
-            .iter()
-            .map(|(path, _)| self.entry(path).and_then(|e| e.content.as_deref()))
+        // What an interrupted run noted counts once it is in place.
+        let noted = |of: fn(&Record) -> &BTreeMap<String, String>| {
+            let pending = hashes(self.bases.pending.as_ref(), of);
+            if is_pair(&there, &pending) {
+                pending
+            } else {
+                hashes(self.bases.committed.as_ref(), of)
+            }
+        };
+        let (seeded, taken) = (noted(|r| &r.seeded), noted(|r| &r.taken));
+        self.next.seeded.clone_from(&seeded);
+        self.next.taken.clone_from(&taken);
+
+        let known: Vec<&BTreeMap<String, String>> = self
+            .bases
+            .records()
+            .flat_map(|record| [&record.seeded, &record.taken])
             .collect();
-        let (pair, detail) = if let Some(pair) = &self.observed.certificate {
-            let same = current
+        // Every file that is there was put there by us.
+        let ours = PAIR.iter().zip(&there).all(|((path, _), content)| {
+            content.is_none_or(|bytes| {
+                let hash = sha256(bytes);
+                known.iter().any(|hashes| hashes.get(*path) == Some(&hash))
+            })
+        });
+        // A run that was interrupted between the two leaves a key and a certificate that do not belong together.
+        let mixed = ours && !known.iter().any(|hashes| is_pair(&there, hashes));
+        let complete = there.iter().all(Option::is_some) && !mixed;
+        let is = |pair: &CertificatePair| {
+            there
                 == [
                     Some(pair.key.expose().as_bytes()),
                     Some(pair.certificate.as_bytes()),
-                ];
-            if same {
-                return Ok(());
-            }
-            (Some(pair.clone()), "from tls.certificate and tls.key")
-        } else {
-            if current.iter().all(Option::is_some) {
-                return Ok(());
-            }
-            // Half a pair is ours to replace only if an interrupted run was about to make it.
-            let theirs = FILES
-                .iter()
-                .zip(&current)
-                .any(|((path, _), content)| content.is_some() && !made(path, *content));
-            if theirs {
-                let missing = if current[0].is_none() {
-                    "key.pem"
-                } else {
-                    "cert.pem"
-                };
-                let finding = Finding::error(
-                    "tls.half_pair_on_disk",
-                    format!("data/certs/{missing}"),
-                    "is missing, while the other file of the pair is there: front's Dovecot does not start, and a new pair would overwrite the one that is left",
-                )
-                .hint(format!("put {missing} back, or move the other file away to have a self-signed pair made"));
-                return Err(invalid_input(vec![finding]));
-            }
-            let names: Vec<String> = self
-                .config
-                .public_names()
-                .map(ToString::to_string)
-                .collect();
-            let pair = fresh.certificate(&names)?;
-            if let Some(CertificatePair { certificate, key }) = &pair {
-                self.next.seeded = FILES
-                    .iter()
-                    .zip([key.expose(), certificate])
-                    .map(|((path, _), text)| ((*path).to_owned(), sha256(text.as_bytes())))
-                    .collect();
-            }
-            (pair, "self-signed, until there is a real one")
+                ]
         };
-        for (path, mode) in FILES {
+        if let Some(pair) = &self.observed.certificate {
+            if !is(pair) {
+                self.store_pair(Some(pair), "from tls.certificate and tls.key");
+            }
+            return Ok(());
+        }
+        if let Some(pair) = &self.observed.traefik_certificate {
+            if is(pair) || ours {
+                self.next.taken = hashed(pair);
+                if !is(pair) {
+                    self.store_pair(Some(pair), "from Traefik's store");
+                }
+            } else {
+                self.findings.push(
+                    Finding::notice(
+                        "acme.kept",
+                        "data/certs/cert.pem",
+                        "and key.pem were put there by hand and stay; Traefik's are others",
+                    )
+                    .hint("to take Traefik's: move data/certs/cert.pem and key.pem away, then `mailu apply`"),
+                );
+            }
+            return Ok(());
+        }
+        if !complete {
+            self.seed(&there, ours, fresh)?;
+        }
+        let self_signed = !complete || is_pair(&there, &seeded);
+        if self_signed
+            && self.config.tls.mode == TlsMode::Traefik
+            && self.config.traefik.acme_store.is_none()
+        {
+            self.findings.push(
+                Finding::warning(
+                    "tls.mail_self_signed",
+                    "traefik.acme_store",
+                    "is not set: Traefik's certificate serves the web only, and on the mail ports is a self-signed one, which mail programs refuse",
+                )
+                .hint(format!(
+                    "name the file on this host in which Traefik keeps its certificates: {}; once it has one for {}, `mailu apply` takes it over, and every renewal",
+                    self.config.setting(&["traefik.acme_store=/path/to/acme.json"]),
+                    self.config.mail_host
+                ))
+                .hint("or put your own into data/certs/cert.pem and key.pem"),
+            );
+        }
+        Ok(())
+    }
+
+    /// A self-signed pair where there is none.
+    fn seed(
+        &mut self,
+        there: &[Option<&[u8]>; 2],
+        ours: bool,
+        fresh: &mut dyn Fresh,
+    ) -> Result<(), Error> {
+        // Half a pair is ours to replace only if an interrupted run was about to make it.
+        if !ours {
+            let missing = if there[0].is_none() {
+                "key.pem"
+            } else {
+                "cert.pem"
+            };
+            let finding = Finding::error(
+                "tls.half_pair_on_disk",
+                format!("data/certs/{missing}"),
+                "is missing, while the other file of the pair is there: front's Dovecot does not start, and a new pair would overwrite the one that is left",
+            )
+            .hint(format!("put {missing} back, or move the other file away to have a self-signed pair made"));
+            return Err(invalid_input(vec![finding]));
+        }
+        let names: Vec<String> = self
+            .config
+            .public_names()
+            .map(ToString::to_string)
+            .collect();
+        let pair = fresh.certificate(&names)?;
+        if let Some(pair) = &pair {
+            self.next.seeded = hashed(pair);
+        }
+        self.store_pair(pair.as_ref(), "self-signed, until there is a real one");
+        Ok(())
+    }
+
+    /// The key first: front reads both when the certificate changes.
+    fn store_pair(&mut self, pair: Option<&CertificatePair>, detail: &str) {
+        for (path, mode) in PAIR {
             let exists = self.entry(path).is_some();
             let step = self.step(Action::StoreCertificate, path);
             step.mode = Some(mode);
@@ -447,7 +521,7 @@ impl Planner<'_> {
             } else {
                 detail.to_owned()
             }];
-            step.content = pair.as_ref().map(|CertificatePair { certificate, key }| {
+            step.content = pair.map(|CertificatePair { certificate, key }| {
                 Content(if path.ends_with("key.pem") {
                     key.expose().as_bytes().to_vec()
                 } else {
@@ -455,6 +529,25 @@ impl Planner<'_> {
                 })
             });
         }
-        Ok(())
     }
+}
+
+/// Where front reads key and certificate, with their modes.
+const PAIR: [(&str, u32); 2] = [
+    ("data/certs/key.pem", 0o600),
+    ("data/certs/cert.pem", 0o644),
+];
+
+fn hashed(pair: &CertificatePair) -> BTreeMap<String, String> {
+    PAIR.iter()
+        .zip([pair.key.expose(), &pair.certificate])
+        .map(|((path, _), text)| ((*path).to_owned(), sha256(text.as_bytes())))
+        .collect()
+}
+
+/// Whether the files are those of a record.
+fn is_pair(there: &[Option<&[u8]>; 2], recorded: &BTreeMap<String, String>) -> bool {
+    PAIR.iter().zip(there).all(|((path, _), content)| {
+        content.is_some_and(|bytes| recorded.get(*path) == Some(&sha256(bytes)))
+    })
 }

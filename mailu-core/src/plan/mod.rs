@@ -148,6 +148,8 @@ pub struct Observed {
     pub memory: Option<u64>,
     /// The pair that `tls.certificate` and `tls.key` name.
     pub certificate: Option<CertificatePair>,
+    /// The pair that Traefik has for the names of the server.
+    pub traefik_certificate: Option<CertificatePair>,
 }
 
 /// Where new secrets and keys come from. Returns nothing when only a plan is wanted, so that none is drawn in vain.
@@ -338,6 +340,9 @@ pub(crate) struct Record {
     /// SHA-256 of the files of the self-signed pair that was made here last.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) seeded: BTreeMap<String, String>,
+    /// The same for the pair that was taken from Traefik last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) taken: BTreeMap<String, String>,
 }
 
 impl Record {
