@@ -32,15 +32,7 @@ fn your_own_certificate_is_checked_and_copied() {
     let other = make("other", 2099, "www.example.org");
     let expired = make("expired", 2021, "mail.example.com");
     let install = |(cert, key): (&str, &str)| {
-        root.run(&[
-            "install",
-            "--no-start",
-            "--domain",
-            "mail.example.com",
-            "--email-domain",
-            "example.com",
-            "--admin-email",
-            "admin@example.com",
+        root.install_with(&[
             "--set",
             "tls.mode=cert",
             "--set",
@@ -163,15 +155,7 @@ fn private_keys_in_all_forms_are_accepted() {
     ];
     let install = |certificate: &str, key: &str| {
         let root = Root::new();
-        let run = root.run(&[
-            "install",
-            "--no-start",
-            "--domain",
-            "mail.example.com",
-            "--email-domain",
-            "example.com",
-            "--admin-email",
-            "admin@example.com",
+        let run = root.install_with(&[
             "--set",
             "tls.mode=cert",
             "--set",

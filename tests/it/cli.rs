@@ -138,15 +138,7 @@ fn without_docker_it_says_what_no_start_would_do() {
 #[test]
 fn agencystacks_flags_are_accepted() {
     let root = Root::new();
-    root.run(&[
-        "install",
-        "--no-start",
-        "--domain",
-        "mail.example.com",
-        "--email-domain",
-        "example.com",
-        "--admin-email",
-        "admin@example.com",
+    root.install_with(&[
         "--client-id",
         "",
         "--force",

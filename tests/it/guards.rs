@@ -88,7 +88,7 @@ fn every_manifest_has_the_same_version() {
     assert!(read("CHANGELOG.md").contains(&format!("## {version}")));
 }
 
-/// Places of the machine on which this was written, and names of package registries' hosts, have no business here.
+/// Which registry a machine takes packages from is its own business.
 #[test]
 fn nothing_names_a_registry_host() {
     let listed = succeed(
@@ -96,24 +96,25 @@ fn nothing_names_a_registry_host() {
             .args(["ls-files"])
             .current_dir(workspace()),
     );
+    // In two parts, so that this file does not name them either.
     let hosts = [
-        "pypi.",
-        "registry.npmjs",
-        "static.crates",
-        "index.crates",
-        "proxy.golang",
-        "repo1.maven",
-        "deb.debian",
+        concat!("pypi", ".org"),
+        concat!("python", "hosted.org"),
+        concat!("registry", ".npmjs"),
+        concat!("static", ".crates.io"),
+        concat!("index", ".crates.io"),
+        concat!("proxy", ".golang.org"),
+        concat!("repo1", ".maven"),
+        concat!("deb", ".debian.org"),
+        concat!("security", ".debian.org"),
     ];
-    for name in listed.lines().filter(|name| {
-        !name.ends_with("lock") && !name.ends_with("-lock.json") && !name.ends_with("guards.rs")
-    }) {
+    for name in listed
+        .lines()
+        .filter(|name| !name.ends_with("lock") && !name.ends_with("-lock.json"))
+    {
         let text = std::fs::read_to_string(workspace().join(name)).unwrap_or_default();
         for host in hosts {
-            assert!(
-                !text.contains(&format!("{host}org")) && !text.contains(&format!("{host}io")),
-                "{name} names {host}"
-            );
+            assert!(!text.contains(host), "{name} names {host}");
         }
     }
 }

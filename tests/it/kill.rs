@@ -8,7 +8,7 @@ use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
 use mailu_core::paths::Layout;
 use mailu_core::plan::Request;
 
-use crate::support::{Root, SMALL, Snapshot, program, snapshot, tests, tool};
+use crate::support::{INSTALL, Root, SMALL, Snapshot, program, snapshot, tests, tool};
 
 /// A request for the small deployment, with more settings.
 fn request(settings: &[(&str, &str)]) -> Request {
@@ -371,19 +371,7 @@ fn the_program_killed_at_any_system_call_is_completed_by_the_next_run() {
     }
     let args = |root: &Path| {
         let mut args: Vec<String> = vec!["--root".to_owned(), root.display().to_string()];
-        args.extend(
-            [
-                "install",
-                "--no-start",
-                "--domain",
-                "mail.example.com",
-                "--email-domain",
-                "example.com",
-                "--admin-email",
-                "admin@example.com",
-            ]
-            .map(str::to_owned),
-        );
+        args.extend(INSTALL.map(str::to_owned));
         args
     };
     let wanted = {
@@ -500,16 +488,7 @@ fn a_full_disk_is_a_clear_error_and_leaves_no_half_file() {
         .arg(program())
         .arg("--root")
         .arg(root.path())
-        .args([
-            "install",
-            "--no-start",
-            "--domain",
-            "mail.example.com",
-            "--email-domain",
-            "example.com",
-            "--admin-email",
-            "admin@example.com",
-        ])
+        .args(INSTALL)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

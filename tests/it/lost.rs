@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Root, SMALL};
+use crate::support::{INSTALL, Root, SMALL};
 
 #[test]
 fn what_is_lost_is_made_again_except_what_depends_on_it() {
@@ -235,19 +235,8 @@ fn a_lost_secret_file_comes_back_from_mailu_env() {
 #[test]
 fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
     let root = Root::new();
-    root.run(&[
-        "install",
-        "--no-start",
-        "--domain",
-        "mail.example.com",
-        "--email-domain",
-        "example.com",
-        "--admin-email",
-        "admin@example.com",
-        "--set",
-        "network.ipv6=true",
-    ])
-    .expect_code(0);
+    root.install_with(&["--set", "network.ipv6=true"])
+        .expect_code(0);
     let toml = root.read("mailu.toml");
     let before = root.snapshot();
     let file = root.beside("agency.toml", &format!("{SMALL}[network]\nipv6 = true\n"));
@@ -259,18 +248,7 @@ fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
         "--config",
         file.to_str().unwrap(),
     ];
-    let flags = [
-        "install",
-        "--no-start",
-        "--domain",
-        "mail.example.com",
-        "--email-domain",
-        "example.com",
-        "--admin-email",
-        "admin@example.com",
-        "--set",
-        "network.ipv6=true",
-    ];
+    let flags = [&INSTALL[..], &["--set", "network.ipv6=true"]].concat();
     for install in [&given[..], &flags] {
         std::fs::remove_file(root.file("mailu.toml")).unwrap();
         for verb in [
@@ -330,16 +308,7 @@ fn another_tools_directory_is_not_touched() {
         std::fs::create_dir_all(root.file("data")).unwrap();
         root.write(file, "theirs");
         let before = root.snapshot();
-        let run = root.run(&[
-            "install",
-            "--no-start",
-            "--domain",
-            "mail.example.com",
-            "--email-domain",
-            "example.com",
-            "--admin-email",
-            "admin@example.com",
-        ]);
+        let run = root.install_with(&[]);
         assert_eq!(run.code, 2, "{file}");
         assert!(
             run.err.contains(file) && run.err.contains("did not make"),

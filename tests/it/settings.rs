@@ -1,6 +1,6 @@
 //! What is given in files and flags, and what is drawn, come together in `mailu.toml`.
 
-use crate::support::Root;
+use crate::support::{INSTALL, Root};
 
 #[test]
 fn a_given_file_is_merged_with_what_was_changed_since() {
@@ -263,16 +263,7 @@ fn flags_write_into_the_file() {
 fn passwords_come_by_file_input_or_environment() {
     let root = Root::new();
     let file = root.beside("password", "correct horse battery\n");
-    let base = [
-        "install",
-        "--no-start",
-        "--domain",
-        "mail.example.com",
-        "--email-domain",
-        "example.com",
-        "--admin-email",
-        "admin@example.com",
-    ];
+    let base = INSTALL;
     let run = root
         .run(
             &[

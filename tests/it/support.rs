@@ -55,6 +55,18 @@ pub(crate) fn succeed(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// The command that installs [`SMALL`].
+pub(crate) const INSTALL: [&str; 8] = [
+    "install",
+    "--no-start",
+    "--domain",
+    "mail.example.com",
+    "--email-domain",
+    "example.com",
+    "--admin-email",
+    "admin@example.com",
+];
+
 /// The smallest valid configuration.
 pub(crate) const SMALL: &str = "mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"admin@example.com\"\n";
 
@@ -215,17 +227,12 @@ impl Root {
 
     /// Installs [`SMALL`].
     pub(crate) fn install(&self) -> Run {
-        self.run(&[
-            "install",
-            "--no-start",
-            "--domain",
-            "mail.example.com",
-            "--email-domain",
-            "example.com",
-            "--admin-email",
-            "admin@example.com",
-        ])
-        .expect_code(0)
+        self.install_with(&[]).expect_code(0)
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn install_with(&self, more: &[&str]) -> Run {
+        self.run(&[&INSTALL, more].concat())
     }
 
     /// Everything below the root: kind, mode, owner and content of each path.
