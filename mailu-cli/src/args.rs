@@ -43,7 +43,7 @@ pub struct Global {
     /// Say more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing but errors and the result.
+    /// Say nothing but warnings, errors and the result.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// When to use colours. `NO_COLOR` is respected.

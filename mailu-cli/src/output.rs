@@ -96,21 +96,18 @@ impl Printer {
             let _ = writeln!(self.err, "  {DIM}caused by:{DIM:#} {cause}");
             source = cause.source();
         }
-        self.findings_always(error.all_findings());
+        self.findings(error.all_findings());
         for hint in error.hints() {
             let _ = writeln!(self.err, "  {CYAN}hint:{CYAN:#} {hint}");
         }
     }
 
-    /// Warnings beside a result.
+    /// Warnings beside a result, and notices unless there is to be quiet.
     pub(crate) fn findings(&mut self, findings: &[Finding]) {
-        if !self.quiet {
-            self.findings_always(findings);
-        }
-    }
-
-    fn findings_always(&mut self, findings: &[Finding]) {
         for finding in findings {
+            if self.quiet && finding.severity == Severity::Notice {
+                continue;
+            }
             let style = match finding.severity {
                 Severity::Error => RED,
                 Severity::Warning => YELLOW,

@@ -8,7 +8,7 @@ use mailu_core::host::Hidden;
 use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
 use mailu_core::plan::Request;
 
-use crate::support::{Root, mode, succeed, tool};
+use crate::support::{Root, files_below, mode, succeed, tool};
 
 #[test]
 fn your_own_certificate_is_checked_and_copied() {
@@ -121,6 +121,8 @@ fn private_keys_in_all_forms_are_accepted() {
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let openssl = |args: &[&str]| succeed(Command::new(tool("openssl")).args(args));
     openssl(&["genrsa", "-traditional", "-out", &path("pkcs1"), "2048"]);
+    // The longest that Traefik can be told to make.
+    openssl(&["genrsa", "-out", &path("long"), "8192"]);
     openssl(&[
         "ecparam",
         "-name",
@@ -152,6 +154,7 @@ fn private_keys_in_all_forms_are_accepted() {
         ("sec1", "BEGIN EC PRIVATE KEY"),
         ("sec1-384", "BEGIN EC PRIVATE KEY"),
         ("pkcs8", "BEGIN PRIVATE KEY"),
+        ("long", "BEGIN PRIVATE KEY"),
     ];
     let install = |certificate: &str, key: &str| {
         let root = Root::new();
@@ -362,6 +365,110 @@ fn the_mail_ports_get_traefik_s_certificate() {
     }
     root.run(&["apply"]).expect_code(0);
     assert!(serves(&long));
+}
+
+/// What we put there stays ours through other modes and without the record; what others put there is never lost.
+#[test]
+fn whose_certificate_it_is_is_not_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let make = |days: &str| obtained(directory.path(), &["mail.example.com"], days);
+    let (first, second, own) = (make("30"), make("60"), make("90"));
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let acme = file("acme.json", &store(&[&first]));
+    let set = |root: &Root, settings: &[&str]| {
+        root.run(&[&["config", "set"], settings].concat())
+            .expect_code(0);
+        root.run(&["apply"]).expect_code(0)
+    };
+    let serves = |root: &Root, pair: &(String, String)| {
+        root.read("data/certs/cert.pem") == pair.0 && root.read("data/certs/key.pem") == pair.1
+    };
+    let from_traefik = format!("traefik.acme_store={acme}");
+
+    // Self-signed, and a detour.
+    let root = Root::new();
+    root.install();
+    set(&root, &["tls.mode=passthrough"]);
+    let back = set(&root, &["tls.mode=traefik"]);
+    assert!(back.err.contains("tls.mail_self_signed"), "{}", back.err);
+    std::fs::remove_dir_all(root.file(".mailu")).unwrap();
+    set(&root, &[&from_traefik]);
+    assert!(serves(&root, &first));
+    // Taken, and renewed meanwhile.
+    set(&root, &["tls.mode=passthrough"]);
+    file("acme.json", &store(&[&first, &second]));
+    set(&root, &["tls.mode=traefik"]);
+    assert!(serves(&root, &second));
+    // Given, and back.
+    let given = [
+        "tls.mode=cert".to_owned(),
+        format!("tls.certificate={}", file("own.pem", &own.0)),
+        format!("tls.key={}", file("own.key", &own.1)),
+    ];
+    set(&root, &[&given[0], &given[1], &given[2]]);
+    assert!(serves(&root, &own));
+    root.run(&["config", "unset", "tls.certificate", "tls.key"]);
+    set(&root, &["tls.mode=traefik"]);
+    assert!(serves(&root, &second));
+    assert!(!root.file(".mailu/replaced").exists());
+
+    // Put there by hand, then given another: the only copy of a key is kept, for root alone.
+    root.write("data/certs/cert.pem", &first.0);
+    root.write("data/certs/key.pem", &first.1);
+    set(&root, &[&given[0], &given[1], &given[2]]);
+    assert!(serves(&root, &own));
+    let kept: Vec<_> = files_below(&root.file(".mailu/replaced"))
+        .into_iter()
+        .map(|path| (std::fs::read_to_string(&path).unwrap(), mode(&path)))
+        .collect();
+    for text in [first.0, first.1] {
+        assert!(kept.contains(&(text, 0o600)), "{}", kept.len());
+    }
+}
+
+/// Also in the daily run, which says nothing else.
+#[test]
+fn a_certificate_that_ends_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let (soon, late) = (
+        obtained(directory.path(), &["mail.example.com"], "5"),
+        obtained(directory.path(), &["mail.example.com"], "20"),
+    );
+    let root = Root::new();
+    root.install();
+    let put = |pair: &(String, String)| {
+        root.write("data/certs/cert.pem", &pair.0);
+        root.write("data/certs/key.pem", &pair.1);
+        root.run(&["apply", "--quiet"]).expect_code(0).err
+    };
+    assert_eq!(put(&late), "");
+    assert!(put(&soon).contains("tls.mail_ends"));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["mail.example.com".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let ended = (params.self_signed(&key).unwrap().pem(), key.serialize_pem());
+    let said = put(&ended);
+    assert!(
+        said.contains("tls.mail_ended") && said.contains("traefik.acme_store="),
+        "{said}"
+    );
+    // From the store, which has no other.
+    let acme = root.beside("acme.json", &store(&[&ended]));
+    root.run(&[
+        "config",
+        "set",
+        &format!("traefik.acme_store={}", acme.display()),
+    ])
+    .expect_code(0);
+    let said = root.run(&["apply", "--quiet"]).expect_code(0).err;
+    assert!(
+        said.contains("tls.mail_ended") && said.contains("acme.no_certificate"),
+        "{said}"
+    );
 }
 
 /// The key and the certificate are two files: whatever a run leaves that was killed between them, the next one mends.

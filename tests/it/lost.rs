@@ -49,6 +49,15 @@ fn what_is_lost_is_made_again_except_what_depends_on_it() {
         "{}",
         run.err
     );
+    let run = noted
+        .run(&["show", "--reveal", "first_account"])
+        .expect_code(2);
+    assert!(run.err.contains("noted nowhere else"), "{}", run.err);
+    let file = noted.beside("password", "the one that it has\n");
+    let run = noted
+        .install_with(&["--admin-password-file", file.to_str().unwrap()])
+        .expect_code(0);
+    assert!(run.err.contains("secret.only_noted"), "{}", run.err);
 
     // Secrets that became unusable are not drawn again.
     std::fs::write(root.layout().secret("secret_key"), "").unwrap();

@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use rcgen::{CertificateParams, DnType, KeyPair};
+use rsa::pkcs1::RsaPrivateKey;
 use rsa::pkcs8::der::Encode as _;
 use rsa::pkcs8::der::asn1::AnyRef;
 use rsa::pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfo};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use super::files;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, Severity};
-use crate::plan::CertificatePair;
+use crate::plan::{CertificatePair, PairInPlace};
 use crate::secret::Secret;
 
 const EXPIRED: &str = "certificate.expired";
@@ -38,8 +40,8 @@ pub(super) fn self_signed(names: &[String]) -> Result<CertificatePair, Error> {
         .filter(|name| name.len() <= 64)
         .map_or("mailu", String::as_str);
     params.distinguished_name.push(DnType::CommonName, common);
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2049, 12, 31);
+    params.not_before = rcgen::date_time_ymd(SEED_YEARS.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(SEED_YEARS.1, 12, 31);
     let certificate = params.self_signed(&key).map_err(failed)?;
     Ok(CertificatePair::new(
         certificate.pem(),
@@ -103,18 +105,18 @@ fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
         );
         return out;
     };
-    match private_key(pair.key.expose()).map(|key| rcgen::PublicKeyData::subject_public_key_info(&key)) {
-        None => out.push(
-            Finding::error("certificate.key_unreadable", "tls.key", "must hold a private key in PEM form, without a passphrase")
-                .value(key_path)
-                .hint("give the file often called privkey.pem"),
-        ),
-        Some(public) if public != leaf.public_key().raw => out.push(
+    match fit(&leaf, pair.key.expose()) {
+        Fit::Yes => {}
+        Fit::No => out.push(
             Finding::error("certificate.other_key", "tls.key", format!("does not belong to the first certificate in {certificate_path}"))
                 .value(key_path)
                 .hint("give the key that the certificate was requested with; the server's own certificate comes first in the chain"),
         ),
-        Some(_) => {}
+        Fit::Unreadable => out.push(
+            Finding::error("certificate.key_unreadable", "tls.key", "must hold a private key in PEM form, without a passphrase: RSA, or EC on P-256 or P-384")
+                .value(key_path)
+                .hint("give the file often called privkey.pem"),
+        ),
     }
     let until = leaf.validity().not_after;
     if until.timestamp() <= now {
@@ -150,14 +152,28 @@ fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
     out
 }
 
+/// When a self-signed pair of ours begins and ends. No authority's certificate lasts so long, so that the pair is known by it.
+const SEED_YEARS: (i32, i32) = (2020, 2049);
+
+/// What can be seen of the pair that front has.
+pub(super) fn look(certificate: &str, now: i64) -> Option<PairInPlace> {
+    let first = Pem::iter_from_buffer(certificate.as_bytes()).next()?.ok()?;
+    let leaf = first.parse_x509().ok()?;
+    let (from, until) = (leaf.validity().not_before, leaf.validity().not_after);
+    let years = (from.to_datetime().year(), until.to_datetime().year());
+    Some(PairInPlace {
+        days_left: (until.timestamp() - now).div_euclid(24 * 60 * 60),
+        self_signed: leaf.issuer() == leaf.subject() && years == SEED_YEARS,
+    })
+}
+
 /// When `pair` ends, in seconds since 1970, if it serves every name of the server now.
 pub(super) fn serves(config: &Config, pair: &CertificatePair, now: i64) -> Option<i64> {
     let chain = Pem::iter_from_buffer(pair.certificate.as_bytes())
         .next()?
         .ok()?;
     let leaf = chain.parse_x509().ok()?;
-    let key = private_key(pair.key.expose())?;
-    let belongs = rcgen::PublicKeyData::subject_public_key_info(&key) == leaf.public_key().raw;
+    let belongs = matches!(fit(&leaf, pair.key.expose()), Fit::Yes);
     let (from, until) = (
         leaf.validity().not_before.timestamp(),
         leaf.validity().not_after.timestamp(),
@@ -174,18 +190,51 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
-/// The first private key in a PEM file: PKCS#8, PKCS#1 as `openssl genrsa -traditional` writes it, SEC1 as `openssl ecparam`.
-fn private_key(pem: &str) -> Option<KeyPair> {
-    let block = Pem::iter_from_buffer(pem.as_bytes())
+/// Whether a key is that of a certificate.
+enum Fit {
+    Yes,
+    No,
+    Unreadable,
+}
+
+/// Compares the first private key in `pem` with the certificate's: PKCS#8, PKCS#1 as `openssl genrsa -traditional` writes it, SEC1
+/// as `openssl ecparam`.
+fn fit(leaf: &X509Certificate<'_>, pem: &str) -> Fit {
+    let Some(block) = Pem::iter_from_buffer(pem.as_bytes())
         .filter_map(Result::ok)
-        .find(|block| block.label.ends_with("PRIVATE KEY"))?;
-    let key = |der: Vec<u8>| KeyPair::try_from(der).ok();
-    match block.label.as_str() {
-        "RSA PRIVATE KEY" => key(pkcs8(RSA, AnyRef::NULL, &block.contents)?),
-        "EC PRIVATE KEY" => [P256, P384]
-            .iter()
-            .find_map(|curve| key(pkcs8(EC, curve.into(), &block.contents)?)),
-        _ => key(block.contents),
+        .find(|block| block.label.ends_with("PRIVATE KEY"))
+    else {
+        return Fit::Unreadable;
+    };
+    let der = block.contents.as_slice();
+    let pkcs1 = match block.label.as_str() {
+        "RSA PRIVATE KEY" => Some(der),
+        _ => PrivateKeyInfo::try_from(der)
+            .ok()
+            .filter(|info| info.algorithm.oid == RSA)
+            .map(|info| info.private_key),
+    };
+    // RSA by its numbers, whatever their length; ring, which reads the others, stops at 4096 bits.
+    let same = if let Some(der) = pkcs1 {
+        RsaPrivateKey::try_from(der).ok().map(|key| {
+            let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|b| *b == 0).collect::<Vec<_>>();
+            let own = (number(key.modulus.as_bytes()), number(key.public_exponent.as_bytes()));
+            matches!(leaf.public_key().parsed(), Ok(PublicKey::RSA(public)) if (number(public.modulus), number(public.exponent)) == own)
+        })
+    } else {
+        let key = |der: Vec<u8>| KeyPair::try_from(der).ok();
+        let key = match block.label.as_str() {
+            "EC PRIVATE KEY" => [P256, P384]
+                .iter()
+                .find_map(|curve| key(pkcs8(EC, curve.into(), der)?)),
+            _ => key(der.to_vec()),
+        };
+        key.map(|key| rcgen::PublicKeyData::subject_public_key_info(&key) == leaf.public_key().raw)
+    };
+    match same {
+        Some(true) => Fit::Yes,
+        Some(false) => Fit::No,
+        None => Fit::Unreadable,
     }
 }
 

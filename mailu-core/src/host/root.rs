@@ -20,7 +20,9 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::names::{ClientId, MailHost};
 use crate::paths::{DEFAULT_ROOT, Layout};
-use crate::plan::{self, CertificatePair, Deployment, Fresh, Nothing, Observed, Plan, Request};
+use crate::plan::{
+    self, CertificatePair, Deployment, Entry, Fresh, Nothing, Observed, Plan, Request,
+};
 use crate::secret::{Secret, Secrets};
 
 /// The name of the first account's document among the secrets.
@@ -402,7 +404,13 @@ impl Mailu {
                 "secret.missing",
                 format!("read the secret {}: it does not exist", path.display()),
             )
-            .hint("`mailu apply` restores what is missing, or draws it")),
+            .hint(
+                if name == "admin_password" && layout.file("data/admin/main.db").exists() {
+                    "the account exists, with a password that is noted nowhere else; `mailu apply` says what can be done"
+                } else {
+                    "`mailu apply` restores what is missing, or draws it"
+                },
+            )),
             Err(error) => Err(files::failed("read", &path, error)),
         }
     }
@@ -539,6 +547,11 @@ fn prepare(
     findings.extend(noted);
     let (pair, noted) = super::acme::take(&resolved.config, observe::now_seconds());
     observed.traefik_certificate = pair;
+    observed.pair_in_place = observed
+        .entries
+        .get("data/certs/cert.pem")
+        .and_then(Entry::text)
+        .and_then(|text| super::certificate::look(text, observe::now_seconds()));
     findings.extend(noted);
     let mut deployment = plan::deploy(layout, request, &observed, fresh)?;
     let next = next_steps(layout, &deployment.config, &observed);

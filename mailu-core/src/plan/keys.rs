@@ -47,7 +47,13 @@ impl Planner<'_> {
                 "admin_password" => !has_run,
                 _ => true,
             };
-            if name == "admin_password" && has_run && there.is_none() {
+            if name == "admin_password" && has_run && there.is_none() && given.is_some() {
+                self.findings.push(Finding::notice(
+                    "secret.only_noted",
+                    path.display().to_string(),
+                    "is only a note: the administrator's account keeps the password that it has",
+                ));
+            } else if name == "admin_password" && has_run && there.is_none() {
                 self.findings.push(
                     Finding::notice(
                         "secret.note_lost",
@@ -384,9 +390,6 @@ impl Planner<'_> {
     }
 
     pub(super) fn certificate(&mut self, fresh: &mut dyn Fresh) -> Result<(), Error> {
-        if !self.config.tls.mode.needs_seed() {
-            return Ok(());
-        }
         let there = PAIR.map(|(path, _)| self.entry(path).and_then(|e| e.content.as_deref()));
         let hashes = |record: Option<&Record>, of: fn(&Record) -> &BTreeMap<String, String>| {
             record.map(of).cloned().unwrap_or_default()
@@ -404,20 +407,29 @@ impl Planner<'_> {
         self.next.seeded.clone_from(&seeded);
         self.next.taken.clone_from(&taken);
 
+        if !self.config.tls.mode.needs_seed() {
+            return Ok(());
+        }
+
         let known: Vec<&BTreeMap<String, String>> = self
             .bases
             .records()
             .flat_map(|record| [&record.seeded, &record.taken])
             .collect();
-        // Every file that is there was put there by us.
-        let ours = PAIR.iter().zip(&there).all(|((path, _), content)| {
+        let made_here = self
+            .observed
+            .pair_in_place
+            .is_some_and(|pair| pair.self_signed);
+        let recorded = PAIR.iter().zip(&there).all(|((path, _), content)| {
             content.is_none_or(|bytes| {
                 let hash = sha256(bytes);
                 known.iter().any(|hashes| hashes.get(*path) == Some(&hash))
             })
         });
+        // Every file that is there was put there by us.
+        let ours = recorded || made_here;
         // A run that was interrupted between the two leaves a key and a certificate that do not belong together.
-        let mixed = ours && !known.iter().any(|hashes| is_pair(&there, hashes));
+        let mixed = recorded && !known.iter().any(|hashes| is_pair(&there, hashes));
         let complete = there.iter().all(Option::is_some) && !mixed;
         let is = |pair: &CertificatePair| {
             there
@@ -427,7 +439,11 @@ impl Planner<'_> {
                 ]
         };
         if let Some(pair) = &self.observed.certificate {
+            self.next.taken = hashed(pair);
             if !is(pair) {
+                if !ours {
+                    self.keep_pair();
+                }
                 self.store_pair(Some(pair), "from tls.certificate and tls.key");
             }
             return Ok(());
@@ -437,6 +453,7 @@ impl Planner<'_> {
                 self.next.taken = hashed(pair);
                 if !is(pair) {
                     self.store_pair(Some(pair), "from Traefik's store");
+                    return Ok(());
                 }
             } else {
                 self.findings.push(
@@ -448,31 +465,69 @@ impl Planner<'_> {
                     .hint("to take Traefik's: move data/certs/cert.pem and key.pem away, then `mailu apply`"),
                 );
             }
-            return Ok(());
-        }
-        if !complete {
+        } else if !complete {
             self.seed(&there, ours, fresh)?;
         }
-        let self_signed = !complete || is_pair(&there, &seeded);
-        if self_signed
-            && self.config.tls.mode == TlsMode::Traefik
-            && self.config.traefik.acme_store.is_none()
-        {
-            self.findings.push(
-                Finding::warning(
-                    "tls.mail_self_signed",
-                    "traefik.acme_store",
-                    "is not set: Traefik's certificate serves the web only, and on the mail ports is a self-signed one, which mail programs refuse",
-                )
-                .hint(format!(
-                    "name the file on this host in which Traefik keeps its certificates: {}; once it has one for {}, `mailu apply` takes it over, and every renewal",
-                    self.config.setting(&["traefik.acme_store=/path/to/acme.json"]),
-                    self.config.mail_host
-                ))
-                .hint("or put your own into data/certs/cert.pem and key.pem"),
-            );
-        }
+        self.serving(!complete || made_here);
         Ok(())
+    }
+
+    /// What mail programs will say of the pair that stays.
+    fn serving(&mut self, self_signed: bool) {
+        /// Traefik and certbot renew a month before the end.
+        const LATE: i64 = 14;
+        let traefik = self.config.tls.mode == TlsMode::Traefik;
+        let store = &self.config.traefik.acme_store;
+        if self_signed {
+            if traefik && store.is_none() {
+                self.findings.push(
+                    Finding::warning(
+                        "tls.mail_self_signed",
+                        "traefik.acme_store",
+                        "is not set: Traefik's certificate serves the web only, and on the mail ports is a self-signed one, which mail programs refuse",
+                    )
+                    .hint(format!(
+                        "name the file on this host in which Traefik keeps its certificates: {}; once it has one for {}, `mailu apply` takes it over, and every renewal",
+                        self.config.setting(&["traefik.acme_store=/path/to/acme.json"]),
+                        self.config.mail_host
+                    ))
+                    .hint("or put your own into data/certs/cert.pem and key.pem"),
+                );
+            }
+            return;
+        }
+        let Some(left) = self
+            .observed
+            .pair_in_place
+            .map(|pair| pair.days_left)
+            .filter(|left| *left < LATE)
+        else {
+            return;
+        };
+        let (id, message) = if left < 0 {
+            (
+                "tls.mail_ended",
+                "has ended: mail programs refuse the mail ports".to_owned(),
+            )
+        } else {
+            (
+                "tls.mail_ends",
+                format!(
+                    "ends in {left} days, and should have been renewed: mail programs refuse the mail ports then"
+                ),
+            )
+        };
+        let finding = Finding::warning(id, "data/certs/cert.pem", message);
+        self.findings.push(if traefik && store.is_some() {
+            finding.hint("Traefik's log says why it gets no new one; once it has one, `mailu apply` takes it over")
+        } else if traefik {
+            finding.hint(format!(
+                "put a renewed one there, or have Traefik's taken over: {}",
+                self.config.setting(&["traefik.acme_store=/path/to/acme.json"])
+            ))
+        } else {
+            finding.hint("put a renewed one there, with its key")
+        });
     }
 
     /// A self-signed pair where there is none.
@@ -508,6 +563,15 @@ impl Planner<'_> {
         }
         self.store_pair(pair.as_ref(), "self-signed, until there is a real one");
         Ok(())
+    }
+
+    /// A key that somebody put there may be the only one of its kind.
+    fn keep_pair(&mut self) {
+        for (path, _) in PAIR {
+            if self.entry(path).is_some() {
+                self.keep_copy(path);
+            }
+        }
     }
 
     /// The key first: front reads both when the certificate changes.

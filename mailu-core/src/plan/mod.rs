@@ -126,6 +126,26 @@ impl CertificatePair {
     }
 }
 
+/// What the certificate in `data/certs` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PairInPlace {
+    /// Whole days until it ends; negative once it has.
+    pub days_left: i64,
+    /// Whether it is one that this program makes to start with.
+    pub self_signed: bool,
+}
+
+impl PairInPlace {
+    /// A certificate that ends in `days_left` days.
+    pub fn new(days_left: i64, self_signed: bool) -> Self {
+        Self {
+            days_left,
+            self_signed,
+        }
+    }
+}
+
 /// Facts about the host, gathered before planning.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -150,6 +170,8 @@ pub struct Observed {
     pub certificate: Option<CertificatePair>,
     /// The pair that Traefik has for the names of the server.
     pub traefik_certificate: Option<CertificatePair>,
+    /// The certificate in `data/certs`.
+    pub pair_in_place: Option<PairInPlace>,
 }
 
 /// Where new secrets and keys come from. Returns nothing when only a plan is wanted, so that none is drawn in vain.
@@ -340,7 +362,7 @@ pub(crate) struct Record {
     /// SHA-256 of the files of the self-signed pair that was made here last.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) seeded: BTreeMap<String, String>,
-    /// The same for the pair that was taken from Traefik last.
+    /// The same for the pair that was taken from Traefik or from `tls.certificate` last.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) taken: BTreeMap<String, String>,
 }
