@@ -30,6 +30,9 @@ fn what_is_lost_is_made_again_except_what_depends_on_it() {
         std::fs::Permissions::from_mode(0o755),
     )
     .unwrap();
+    for key in ["data/certs/key.pem", "data/dkim/example.com.dkim.key"] {
+        std::fs::set_permissions(root.file(key), std::fs::Permissions::from_mode(0o604)).unwrap();
+    }
     root.run(&["apply"]).expect_code(0);
     let mut after = root.snapshot();
     let date = |text: &str| text.split("INSTALL_DATE=").next().unwrap().to_owned();

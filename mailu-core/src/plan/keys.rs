@@ -273,6 +273,7 @@ impl Planner<'_> {
             // What an interrupted run noted may never have been made.
             let recorded = self.next.dkim.contains_key(&name);
             let key = if let Some(entry) = self.entry(&relative) {
+                self.hide(&relative);
                 let pem = entry.text().unwrap_or_default();
                 Some(DkimKey::from_pem(pem).map_err(|error| {
                     Error::new(
@@ -404,6 +405,7 @@ impl Planner<'_> {
             }
         };
         let (seeded, taken) = (noted(|r| &r.seeded), noted(|r| &r.taken));
+        self.hide(PAIR[0].0);
         self.next.seeded.clone_from(&seeded);
         self.next.taken.clone_from(&taken);
 
@@ -528,6 +530,20 @@ impl Planner<'_> {
         } else {
             finding.hint("put a renewed one there, with its key")
         });
+    }
+
+    /// A private key is for its owner alone. Its group may be a container's, and stays.
+    fn hide(&mut self, relative: &str) {
+        let Some(entry) = self.entry(relative).filter(|entry| entry.mode & 0o007 != 0) else {
+            return;
+        };
+        let mode = entry.mode & 0o770;
+        let step = self.step(Action::SetMode, relative);
+        step.mode = Some(mode);
+        step.detail = vec![format!(
+            "was {:04o}; it is a private key",
+            entry.mode & 0o7777
+        )];
     }
 
     /// A self-signed pair where there is none.
