@@ -232,6 +232,46 @@ fn what_was_drawn_for_what_is_switched_off_goes_with_it() {
     }
 }
 
+/// A file of a client, and a flag that says there is none.
+#[test]
+fn a_flag_and_a_file_that_contradict_each_other_are_named() {
+    let root = Root::new();
+    let file = root.beside(
+        "agency.toml",
+        &format!("client = \"agency\"\n{}", crate::support::SMALL),
+    );
+    let install = ["install", "--no-start", "--config", file.to_str().unwrap()];
+    let run = root
+        .run(&[&install[..], &["--client-id", ""]].concat())
+        .expect_code(2);
+    assert!(
+        run.err.contains("--client-id contradicts it")
+            && run.err.contains("client = \"agency\"")
+            && !run.err.contains("config.elsewhere"),
+        "{}",
+        run.err
+    );
+    assert!(!root.path().exists(), "something was written");
+    root.run(&install).expect_code(0);
+}
+
+/// What is worth a warning together with a drawn value is said by the run that draws it, and once.
+#[test]
+fn warnings_about_drawn_values_come_at_once() {
+    let root = Root::new();
+    let settings = [
+        "--set",
+        "env.PROXY_AUTH_WHITELIST=10.203.255.64/26",
+        "--set",
+        "env.PROXY_AUTH_HEADER=X-Auth-Email",
+    ];
+    let warned = |err: &str| err.matches("env.proxy_auth_by_traefik").count();
+    let first = root.install_with(&settings).expect_code(0);
+    assert_eq!(warned(&first.err), 1, "{}", first.err);
+    let second = root.run(&["apply"]).expect_code(0);
+    assert_eq!(warned(&second.err), 1, "{}", second.err);
+}
+
 #[test]
 fn flags_write_into_the_file() {
     let root = Root::new();

@@ -74,6 +74,18 @@ fn settle(mailu: &Mailu, request: &mut Request, args: &mut Install) -> Result<La
         .as_deref()
         .map(str::parse::<KnownNames>)
         .transpose()?;
+    if let (Some(flag), Some(client)) = (
+        &args.which.client_id,
+        given.as_ref().and_then(|g| g.client.as_ref()),
+    ) && flag.0.is_none()
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "install.client",
+            format!("install for no client: the given file has `client = \"{client}\"`, and an empty --client-id contradicts it"),
+        )
+        .hint("leave --client-id away, or remove `client` from the file"));
+    }
     let mut host = args
         .which
         .domain

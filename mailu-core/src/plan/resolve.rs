@@ -112,7 +112,11 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
             return Err(invalid_input(findings));
         }
     };
-    findings.extend(noted);
+    let noted = {
+        let start = findings.len();
+        findings.extend(noted);
+        start..findings.len()
+    };
     if Layout::of(layout.root(), &config) != *layout {
         findings.push(
             Finding::error(
@@ -155,12 +159,13 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
     for Drawn { key, value } in &drawn {
         document.set_text(key, value);
     }
-    // What was drawn may break rules together with what was given.
-    if !drawn.is_empty()
-        && !has_errors(&findings)
-        && let Err(invalid) = Config::from_toml(&document.to_string())
-    {
-        findings.extend(crate::config::errors(invalid.findings()).cloned());
+    // What was drawn may break rules together with what was given, and be worth a warning.
+    if !drawn.is_empty() && !has_errors(&findings) {
+        let again = match Config::from_toml(&document.to_string()) {
+            Ok(parsed) => parsed.findings,
+            Err(invalid) => invalid.findings().to_vec(),
+        };
+        findings.splice(noted, again);
     }
     findings.extend(fleet::clashes(&config, &observed.neighbours));
     if let Some(engine) = &observed.engine {
