@@ -231,6 +231,28 @@ fn each_case_names_key_value_rule_and_fix_and_writes_nothing() {
     }
 }
 
+/// The administrator's account answers for the main email domain, unless it lies in another one.
+#[test]
+fn a_postmaster_without_a_mailbox_is_mentioned() {
+    let found = |text: &str| {
+        let parsed = mailu_core::Config::from_toml(text).unwrap();
+        let found = parsed.findings.into_iter();
+        found
+            .filter(|f| f.id == "names.postmaster")
+            .map(|f| f.message)
+            .collect::<Vec<_>>()
+    };
+    let two = format!("{SMALL}email_domains = [\"other.org\"]\n");
+    let elsewhere = two.replace("admin@example.com", "chef@other.org");
+    let messages = found(&elsewhere);
+    assert!(
+        messages.len() == 1 && messages[0].contains("postmaster@example.com"),
+        "{messages:?}"
+    );
+    assert!(found(&two).is_empty());
+    assert!(found(&format!("postmaster = \"postmaster\"\n{elsewhere}")).is_empty());
+}
+
 #[test]
 fn doubtful_values_are_accepted_with_a_warning() {
     for (lines, id, key) in [

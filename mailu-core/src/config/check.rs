@@ -25,6 +25,7 @@ const GROUPS: &[(Rules, &[&str])] = &[
             "email_domain",
             "email_domains",
             "admin_email",
+            "postmaster",
             "tls.mode",
         ],
     ),
@@ -135,6 +136,22 @@ fn names(config: &Config, out: &mut Vec<Finding>) {
                 config.email_domain
             ))
             .hint(format!("or add `{}` to `email_domains` if this server receives its mail", config.admin_email.domain())),
+        );
+    }
+    let elsewhere = *config.admin_email.domain() != config.email_domain;
+    if config.postmaster.is_none()
+        && elsewhere
+        && config.domains().any(|d| d == config.admin_email.domain())
+    {
+        let address = format!("{}@{}", config.postmaster(), config.email_domain);
+        out.push(
+            Finding::notice(
+                "names.postmaster",
+                "postmaster",
+                format!("mail to {address} is refused until there is an account or alias of that name, and RFC 5321 (4.5.1) demands that it is taken: the first administrator has an address in another domain"),
+            )
+            .hint(format!("make the alias {address} to {} in the admin interface", config.admin_email))
+.hint("once it is there, `postmaster = \"postmaster\"` in mailu.toml ends this notice"),
         );
     }
     let public = config.public_names().count() + config.autoconfig_names().len();
