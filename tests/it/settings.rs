@@ -110,6 +110,50 @@ fn a_given_file_is_merged_with_what_was_changed_since() {
     assert_eq!(networks_of(&toml), networks_of(&root.read("mailu.toml")));
 }
 
+/// Comments are somebody's work as well as values are.
+#[test]
+fn a_given_file_leaves_comments_where_they_are() {
+    let root = Root::new();
+    let template = format!(
+        "# template\n{}[limits]\nquota = \"5GB\"\n",
+        crate::support::SMALL
+    );
+    let file = root.beside("agency.toml", &template);
+    let give = |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let install = ["install", "--no-start", "--config", file.to_str().unwrap()];
+        root.run(&[&install[..], more].concat()).expect_code(0)
+    };
+    give(&template, &[]);
+    // Nobody's remarks: the file comes with its own.
+    give(&template.replace("# template", "# second template"), &[]);
+    assert!(root.read("mailu.toml").starts_with("# second template\n"));
+
+    root.edit(
+        "mailu.toml",
+        "quota = \"5GB\"",
+        "quota = \"5GB\" # ticket 4711",
+    );
+    let toml = format!("{}# the end\n", root.read("mailu.toml"));
+    root.write("mailu.toml", &toml);
+    for quota in ["6GB", "7GB"] {
+        give(&template.replace("5GB", quota), &[]);
+        assert_eq!(root.read("mailu.toml"), toml.replace("5GB", quota));
+        let again = give(&template.replace("5GB", quota), &[]);
+        assert!(again.out.contains("nothing to do"), "{}", again.out);
+    }
+    assert_eq!(root.replaced("mailu.toml").len(), 0);
+
+    // What cannot stay is kept as a copy: the remark of a key that goes, and all of them with the whole file.
+    give(&template.replace("quota = \"5GB\"\n", ""), &[]);
+    let now = root.read("mailu.toml");
+    assert!(!now.contains("4711") && now.contains("# the end"), "{now}");
+    assert_eq!(root.replaced("mailu.toml"), [toml.replace("5GB", "7GB")]);
+    give(&template, &["--force"]);
+    assert!(!root.read("mailu.toml").contains("# the end"));
+    assert!(root.replaced("mailu.toml").contains(&now));
+}
+
 pub(crate) fn networks_of(toml: &str) -> Vec<String> {
     let table: toml::Table = toml.parse().unwrap();
     table["network"]

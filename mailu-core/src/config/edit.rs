@@ -13,7 +13,7 @@ use crate::finding::Finding;
 pub struct Document(DocumentMut);
 
 /// What a new `mailu.toml` starts with.
-const HEAD: &str = "# One Mailu deployment. After a change: `mailu apply`. Every key and its default: `mailu config schema`.\n\n";
+pub(crate) const HEAD: &str = "# One Mailu deployment. After a change: `mailu apply`. Every key and its default: `mailu config schema`.\n\n";
 
 impl Document {
     /// Reads a file.

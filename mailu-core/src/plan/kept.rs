@@ -64,6 +64,11 @@ pub(super) fn merge(
         .filter(|key| there.get(*key) != wanted.get(*key))
         .collect();
     let changes: BTreeSet<&str> = keys.iter().copied().filter(|key| changed(key)).collect();
+    // Comments that somebody wrote: they are in neither file that was given.
+    let template = [crate::config::edit::HEAD, base.unwrap_or_default(), ours];
+    let known: BTreeSet<&str> = template.iter().flat_map(|text| comments(text)).collect();
+    let text = theirs.to_string();
+    let remarks: BTreeSet<&str> = comments(&text).filter(|one| !known.contains(one)).collect();
 
     let mut merged = Merged {
         document: theirs,
@@ -71,10 +76,10 @@ pub(super) fn merge(
         findings: Vec::new(),
         replaced: false,
     };
-    if changes.is_empty() || request.force {
-        if changes.is_empty() && base == Some(ours) {
-            return Ok(merged);
-        }
+    if changes.is_empty() && base == Some(ours) {
+        return Ok(merged);
+    }
+    if request.force || changes.is_empty() && remarks.is_empty() {
         // The given file with its comments, and what was drawn.
         let theirs = std::mem::replace(&mut merged.document, given);
         for key in DRAWN_KEYS {
@@ -82,7 +87,7 @@ pub(super) fn merge(
                 merged.document.copy(key, &theirs);
             }
         }
-        merged.replaced = !changes.is_empty();
+        merged.replaced = !(changes.is_empty() && remarks.is_empty());
         return Ok(merged);
     }
     let show = |leaves: &BTreeMap<String, String>, key: &str| {
@@ -126,6 +131,10 @@ pub(super) fn merge(
             });
         }
     }
+    // A key that goes takes its comments along.
+    let text = merged.document.to_string();
+    let left: BTreeSet<&str> = comments(&text).collect();
+    merged.replaced = !remarks.is_subset(&left);
     if !kept.is_empty() {
         merged.findings.push(
             Finding::notice(
@@ -140,6 +149,12 @@ pub(super) fn merge(
         );
     }
     Ok(merged)
+}
+
+/// What follows the first `#` of each line: every comment, and now and then the end of a value.
+fn comments(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter_map(|line| Some(line.split_once('#')?.1.trim()))
 }
 
 /// Whether a name after `--reset` or `--adopt` is a key of `mailu.toml`.
