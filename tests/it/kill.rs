@@ -60,7 +60,7 @@ fn run(
     deploy(layout, request, files, fresh, &mut Hidden).map(drop)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     assert!(
         Command::new("cp")
             .arg("-a")
@@ -269,6 +269,23 @@ fn a_repair_killed_anywhere_is_completed_by_the_next_run() {
         &request(&[("limits.quota", "5GB")]),
         &mut fresh,
     );
+
+    // The configuration, with a change.
+    first
+        .run(&["config", "set", "limits.messages", "300/day"])
+        .expect_code(0);
+    first.run(&["apply"]).expect_code(0);
+    let toml = first.read("mailu.toml");
+    std::fs::remove_file(first.file("mailu.toml")).unwrap();
+    let changed = request(&[("limits.quota", "5GB"), ("network.ipv6", "true")]);
+    sweep(Some(&first.path()), &changed, &mut fresh);
+    // The same with a file that is given.
+    let mut given = request(&[]);
+    given.settings.clear();
+    given.config = Some(format!("# template\n{toml}").replace("300/day", "200/day"));
+    given.reset.insert("limits.messages".to_owned());
+    sweep(Some(&first.path()), &given, &mut fresh);
+    first.write("mailu.toml", &toml);
 
     let key = first.file("data/dkim/example.com.dkim.key");
     std::fs::copy(tests("fixtures/dkim.pem"), &key).unwrap();

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::kill::copy;
 use crate::support::{INSTALL, Root, SMALL};
 
 #[test]
@@ -243,7 +244,108 @@ fn a_lost_secret_file_comes_back_from_mailu_env() {
     );
 }
 
-/// Ours, though without its mailu.toml: nothing is guessed, and what was drawn is not drawn again.
+/// The copy in the record, as if an earlier version had written that.
+fn forget(root: &Root) {
+    let record = root.read(".mailu/rendered.json");
+    let mut record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert!(record.as_object_mut().unwrap().remove("toml").is_some());
+    root.write(".mailu/rendered.json", &record.to_string());
+}
+
+/// The ordinary line, or less than that, makes nothing anew with defaults.
+#[test]
+fn a_lost_mailu_toml_is_restored_by_an_installation() {
+    let root = Root::new();
+    let settings = [
+        "--set",
+        "email_domains=[\"example.org\"]",
+        "--set",
+        "project=kunde",
+        "--set",
+        "limits.quota=3GB",
+    ];
+    root.install_with(&settings).expect_code(0);
+    // By hand, with what only people read.
+    root.edit("mailu.toml", "3GB\"", "4GB\" # ticket 4711");
+    root.run(&["apply"]).expect_code(0);
+    let (before, toml) = (root.snapshot(), root.read("mailu.toml"));
+    let short = ["install", "--no-start", "--domain", "mail.example.com"];
+    for install in [&INSTALL[..], &short] {
+        std::fs::remove_file(root.file("mailu.toml")).unwrap();
+        let there = root.snapshot();
+        for verb in ["apply", "plan", "show"] {
+            let run = root.run(&[verb]).expect_code(2);
+            assert!(
+                run.err.contains("mailu.toml: it is gone")
+                    && run
+                        .err
+                        .contains("`mailu install --domain mail.example.com --no-start`"),
+                "{}",
+                run.err
+            );
+        }
+        let dry = [install, &["--dry-run"]].concat();
+        let run = root.run(&dry).expect_code(0);
+        assert!(run.err.contains("config.restored"), "{}", run.err);
+        root.snapshot().assert_same(&there, "nothing changes");
+        let run = root.run(install).expect_code(0);
+        assert!(
+            run.err.contains("config.restored") && run.err.contains("changed in it since then"),
+            "{}",
+            run.err
+        );
+        // The record now has it as our own work.
+        let mut after = root.snapshot();
+        let record = "mailu/mail.example.com/.mailu/rendered.json";
+        after.0.insert(record.to_owned(), before.0[record].clone());
+        after.assert_same(&before, "restored");
+        let run = root.run(install).expect_code(0);
+        assert!(
+            run.out.contains("nothing to do") && !run.err.contains("config.restored"),
+            "{}",
+            run.err
+        );
+    }
+
+    // A file that is given is merged with it, and counts alone where that is asked for.
+    let file = root.beside("agency.toml", SMALL);
+    let given = [&short[..], &["--config", file.to_str().unwrap()]].concat();
+    std::fs::remove_file(root.file("mailu.toml")).unwrap();
+    let run = root.run(&given).expect_code(0);
+    assert!(
+        run.err.contains("config.restored") && run.err.contains("project = \"kunde\""),
+        "{}",
+        run.err
+    );
+    assert_eq!(root.read("mailu.toml"), toml);
+    let other = Root::new();
+    copy(&root.path(), &other.path());
+    std::fs::remove_file(other.file("mailu.toml")).unwrap();
+    let run = other.run(&[&given[..], &["--force"]].concat());
+    assert!(
+        run.err.contains("config.rebuilt") && !other.read("mailu.toml").contains("kunde"),
+        "{}",
+        run.err
+    );
+
+    // What the line itself says counts.
+    std::fs::remove_file(root.file("mailu.toml")).unwrap();
+    root.install_with(&["--set", "limits.quota=5GB"])
+        .expect_code(0);
+    let toml = root.read("mailu.toml");
+    assert!(
+        toml.contains("quota = \"5GB\" # ticket 4711") && toml.contains("kunde"),
+        "{toml}"
+    );
+    // A remark alone is in the copy, too.
+    root.write("mailu.toml", &format!("{toml}# the end\n"));
+    root.run(&["apply"]).expect_code(0);
+    std::fs::remove_file(root.file("mailu.toml")).unwrap();
+    root.install();
+    assert_eq!(root.read("mailu.toml"), format!("{toml}# the end\n"));
+}
+
+/// Ours, though without its mailu.toml and the copy of it: nothing is guessed, and what was drawn is not drawn again.
 #[test]
 fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
     let root = Root::new();
@@ -261,13 +363,16 @@ fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
         file.to_str().unwrap(),
     ];
     let flags = [&INSTALL[..], &["--set", "network.ipv6=true"]].concat();
-    for install in [&given[..], &flags] {
+    let forced = [&flags[..], &["--force"]].concat();
+    for install in [&given[..], &forced] {
         std::fs::remove_file(root.file("mailu.toml")).unwrap();
+        forget(&root);
         for verb in [
             &["apply"][..],
             &["plan", "--domain", "mail.example.com"],
             &["show"],
             &["install", "--no-start", "--domain", "mail.example.com"],
+            &flags,
         ] {
             let run = root.run(verb).expect_code(2);
             assert!(
@@ -275,7 +380,8 @@ fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
                     && run.err.contains("backup")
                     && run
                         .err
-                        .contains("`mailu install --domain mail.example.com --config FILE`"),
+                        .contains("`mailu install --domain mail.example.com --config FILE`")
+                    && !run.err.contains("last finished run"),
                 "{verb:?}: {}",
                 run.err
             );

@@ -321,7 +321,8 @@ impl Mailu {
                 }
             };
             if meant {
-                return Ok(Some(plan::kept::lost(&layout)));
+                let copied = record(&layout.rendered()).is_some_and(|r| r.toml.is_some());
+                return Ok(Some(plan::kept::lost(&layout, copied)));
             }
         }
         Ok(None)
@@ -474,7 +475,7 @@ impl Mailu {
         }
         let records: Vec<plan::Record> = [layout.rendered(), layout.journal()]
             .iter()
-            .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+            .filter_map(|path| record(path))
             .collect();
         let dropped = plan::kept::release(&mut document, records.iter());
         let new = document.to_string();
@@ -519,6 +520,11 @@ fn first_account(config: &Config, password: &Secret) -> Secret {
         }],
     });
     Secret::new(document.to_string())
+}
+
+/// A record, if it can be read.
+fn record(path: &Path) -> Option<plan::Record> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
 fn config_text(layout: &Layout) -> Result<String, Error> {

@@ -57,6 +57,7 @@ pub fn deploy(
         next: Record {
             format: Record::FORMAT,
             drawn: resolved.recorded,
+            toml: Some(resolved.toml.clone()),
             given: resolved.given,
             ..Record::default()
         },
@@ -175,6 +176,11 @@ impl Bases {
             written.is_some() && written == current.map(|text| sha256(text.as_bytes())).as_ref()
         });
         reached.or(self.committed.as_ref())?.given.clone()
+    }
+
+    /// `mailu.toml` as the last finished run left it.
+    pub(super) fn toml(&self) -> Option<&str> {
+        self.committed.as_ref()?.toml.as_deref()
     }
 
     /// Every key that was drawn, with its value.

@@ -230,13 +230,14 @@ fn applies(document: &Document, key: &str) -> bool {
     }
 }
 
-/// A deployment of ours without its `mailu.toml`.
-pub(crate) fn lost(layout: &Layout) -> Error {
+/// A deployment of ours without its `mailu.toml`; `copied` says whether the record has a copy.
+pub(crate) fn lost(layout: &Layout, copied: bool) -> Error {
     let client = layout
         .client()
         .map(|client| format!(" --client-id {client}"))
         .unwrap_or_default();
-    Error::new(
+    let install = format!("mailu install --domain {}{client}", layout.mail_host());
+    let error = Error::new(
         ErrorKind::NotFound,
         "deployment.config_lost",
         format!(
@@ -245,9 +246,15 @@ pub(crate) fn lost(layout: &Layout) -> Error {
             layout.rendered().display()
         ),
     )
-    .hint("restore it from a backup")
-    .hint(format!(
-        "or give it anew: `mailu install --domain {}{client} --config FILE`; secrets, keys and networks are kept",
-        layout.mail_host()
+    .hint("restore it from a backup");
+    let (error, force) = if copied {
+        let restore =
+            format!("or have it written as the last finished run left it: `{install} --no-start`");
+        (error.hint(restore), " --force")
+    } else {
+        (error, "")
+    };
+    error.hint(format!(
+        "or give it anew: `{install} --config FILE{force}`; secrets, keys and networks are kept"
     ))
 }

@@ -353,6 +353,9 @@ pub(crate) struct Record {
     /// Keys of `mailu.toml` that were drawn, as long as they have that value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) drawn: BTreeMap<String, String>,
+    /// The text of `mailu.toml` that counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) toml: Option<String>,
     /// The file that was given last with `--config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) given: Option<String>,

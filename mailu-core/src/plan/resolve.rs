@@ -41,7 +41,7 @@ pub struct Resolved {
 /// # Errors
 ///
 /// [`ErrorKind::InvalidInput`] with every finding: broken rules, clashes with neighbours, no room for networks.
-/// [`ErrorKind::NotFound`] if the deployment has lost its `mailu.toml` and none is given; [`ErrorKind::Corrupt`] if that or
+/// [`ErrorKind::NotFound`] if the deployment has lost its `mailu.toml`, none is given, and the record of the last run has no copy; [`ErrorKind::Corrupt`] if that or
 /// the record of the last run is damaged.
 pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Result<Resolved, Error> {
     let there = observed.entries.get("mailu.toml").map(|entry| {
@@ -56,9 +56,23 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
     });
     let there = there.transpose()?;
     let bases = Bases::read(layout, observed)?;
+    let mut findings = Vec::new();
+    let lost = there.is_none() && bases.committed.is_some();
+    let anew = request.force && request.config.is_some();
+    let copy = bases.toml().filter(|_| lost && !anew);
+    if copy.is_some() {
+        findings.push(
+            Finding::warning(
+                "config.restored",
+                "mailu.toml",
+                "was gone and is written anew as the last finished run left it: what was changed in it since then is lost",
+            )
+            .hint("if a backup has a newer one, put that in its place and run `mailu apply`"),
+        );
+    }
+    let there = there.or(copy);
     let given = bases.given(there);
     let drawn_before = bases.drawn();
-    let mut findings = Vec::new();
     let (mut conflicts, mut replaced) = (Vec::new(), false);
     let mut document = match (&request.config, there) {
         (Some(text), Some(there)) => {
@@ -75,10 +89,11 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
     for (key, typed) in &request.settings {
         document.set_typed(key, typed);
     }
-    if there.is_none() && bases.committed.is_some() {
+    if lost && copy.is_none() {
         let answered = |key: &str| request.settings.iter().any(|(set, _)| set == key);
-        if request.config.is_none() && !(answered("email_domain") && answered("admin_email")) {
-            return Err(kept::lost(layout));
+        let told = request.force && answered("email_domain") && answered("admin_email");
+        if request.config.is_none() && !told {
+            return Err(kept::lost(layout, false));
         }
         kept::restore(&mut document, bases.records());
         findings.push(
