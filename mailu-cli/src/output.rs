@@ -270,8 +270,9 @@ impl Printer {
         rows.push((
             "Password",
             format!(
-                "in {} (`mailu show --reveal admin_password` prints it)",
-                details.admin_password_file.display()
+                "in {} (`{}` prints it)",
+                details.admin_password_file.display(),
+                details.admin_password_command
             ),
         ));
         if let Some(url) = &details.webmail_url {

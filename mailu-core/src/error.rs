@@ -107,6 +107,16 @@ impl Error {
         self
     }
 
+    /// Words every hint anew, those of the findings too.
+    #[must_use]
+    pub fn map_hints(mut self, word: impl Fn(&str) -> String) -> Self {
+        let found = self.findings.iter_mut().flat_map(|f| &mut f.hints);
+        for hint in self.hints.iter_mut().chain(found) {
+            *hint = word(hint);
+        }
+        self
+    }
+
     /// What it is about.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -8,6 +8,34 @@ use crate::names::{ClientId, MailHost};
 /// The root unless `--root` or `AGENCY_STACK_ROOT` says otherwise.
 pub const DEFAULT_ROOT: &str = "/opt/agency_stack";
 
+/// `path` as a word for a POSIX shell: quoted where it needs that.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// The program's name with the option that leads to `root`, if it needs one.
+pub(crate) fn program(root: &Path) -> String {
+    if root == Path::new(DEFAULT_ROOT) {
+        "mailu".to_owned()
+    } else {
+        format!("mailu --root {}", quoted(root))
+    }
+}
+
+/// The options that name a deployment.
+pub(crate) fn options(client: Option<&ClientId>, mail_host: &MailHost) -> String {
+    match client {
+        Some(client) => format!("--domain {mail_host} --client-id {client}"),
+        None => format!("--domain {mail_host}"),
+    }
+}
+
 /// The paths of one deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -112,6 +140,15 @@ impl Layout {
         &self.root
     }
 
+    /// The command for this deployment, as it is typed: `mailu VERB --domain MAIL_HOST`, with client and root where it needs them.
+    pub fn command(&self, verb: &str) -> String {
+        format!(
+            "{} {verb} {}",
+            program(&self.root),
+            options(self.client.as_ref(), &self.mail_host)
+        )
+    }
+
     fn below(&self, base: &str) -> PathBuf {
         let mut path = self.root.join(base);
         if let Some(client) = &self.client {
@@ -170,5 +207,22 @@ impl Layout {
     /// Where `AgencyStack` keeps the logs of components.
     pub fn logs() -> PathBuf {
         PathBuf::from("/var/log/agency_stack/components")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quoted_for_a_shell_only_where_they_need_it() {
+        for (path, word) in [
+            ("/opt/agency_stack", "/opt/agency_stack"),
+            ("/srv/two words", "'/srv/two words'"),
+            ("/srv/it's", r"'/srv/it'\''s'"),
+            ("/srv/$HOME", "'/srv/$HOME'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 }

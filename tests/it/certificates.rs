@@ -284,7 +284,7 @@ fn the_mail_ports_get_traefik_s_certificate() {
         run.err.contains("tls.mail_self_signed")
             && run
                 .err
-                .contains("mailu config set --domain mail.example.com traefik.acme_store="),
+                .contains(" config set --domain mail.example.com traefik.acme_store="),
         "{}",
         run.err
     );

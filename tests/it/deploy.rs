@@ -349,8 +349,7 @@ fn the_summary_says_what_is_left_to_do() {
         theirs,
         "docker compose exec -T admin flask mailu config-import -u"
     );
-    let args: Vec<&str> = ours.strip_prefix("mailu ").unwrap().split(' ').collect();
-    let document = root.run_revealing(&args).expect_code(0).json();
+    let document = root.typed(ours).expect_code(0).json();
     let password = std::fs::read_to_string(root.layout().secret("admin_password")).unwrap();
     assert_eq!(
         document,

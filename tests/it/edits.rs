@@ -173,7 +173,7 @@ fn hints_name_options_that_their_command_has() {
     let run = root.run(&["apply"]).expect_code(2);
     assert!(
         run.err
-            .contains("`mailu install --domain mail.example.com --relay-password-file FILE`"),
+            .contains("install --domain mail.example.com --relay-password-file FILE`"),
         "{}",
         run.err
     );
@@ -194,9 +194,9 @@ fn hints_name_options_that_their_command_has() {
     };
     let run = two(&["--client-id", "one"]).expect_code(2);
     for command in [
-        "`mailu config set --domain mail.two.com --client-id one ports.via=published ports.address=ADDRESS`",
+        " config set --domain mail.two.com --client-id one ports.via=published ports.address=ADDRESS`",
         "`--set ports.via=published --set ports.address=ADDRESS`",
-        "`mailu config set --domain mail.two.com --client-id one traefik.entrypoints.smtp=NAME`",
+        " config set --domain mail.two.com --client-id one traefik.entrypoints.smtp=NAME`",
     ] {
         assert!(run.err.contains(command), "{}", run.err);
     }
@@ -216,16 +216,135 @@ fn hints_name_options_that_their_command_has() {
     let run = root.run(&apply).expect_code(2);
     let command = run
         .err
-        .split("`mailu ")
-        .nth(1)
-        .unwrap()
         .split('`')
-        .next()
+        .find(|command| command.starts_with("mailu "))
         .unwrap();
-    let command = command.replace("ADDRESS", "127.0.0.9");
-    root.run(&command.split(' ').collect::<Vec<_>>())
+    root.typed(&command.replace("ADDRESS", "127.0.0.9"))
         .expect_code(0);
     root.run(&apply).expect_code(0);
+}
+
+/// With a root of its own whose name has a space, and two deployments: word for word, in a shell.
+#[test]
+fn printed_commands_succeed_as_they_are_printed() {
+    let root = Root::called("two words");
+    root.run(&[
+        "install",
+        "--no-start",
+        "--domain",
+        "mail.two.com",
+        "--email-domain",
+        "two.com",
+        "--admin-email",
+        "admin@two.com",
+        "--client-id",
+        "one",
+        "--set",
+        "ports.mail=465,993",
+    ])
+    .expect_code(0);
+    let run = root.install();
+    let password = std::fs::read_to_string(root.layout().secret("admin_password")).unwrap();
+    let command = |text: &str, verb: &str| -> String {
+        let found = text
+            .split(['`', '"'])
+            .find(|part| part.starts_with("mailu ") && part.contains(verb));
+        found
+            .unwrap_or_else(|| panic!("no `{verb}` in {text}"))
+            .to_owned()
+    };
+    let revealed = root.typed(&command(&run.out, "--reveal admin_password"));
+    assert_eq!(revealed.expect_code(0).out.trim_end(), password.trim_end());
+    let next: Vec<&str> = run
+        .out
+        .lines()
+        .filter(|line| line.contains("docker compose"))
+        .map(str::trim)
+        .collect();
+    let (there, _) = next[0].split_once(" && ").unwrap();
+    let reached = root.typed(&format!("{there} && pwd")).expect_code(0).out;
+    assert!(reached.ends_with("/two words/mailu/mail.example.com\n"));
+    let (account, _) = next[1].split_once(" | ").unwrap();
+    assert!(
+        root.typed(account)
+            .expect_code(0)
+            .out
+            .contains("admin@example.com")
+    );
+
+    let which = ["--domain", "mail.example.com"];
+    for text in [
+        root.run(&[&["dns"], &which[..]].concat()).out,
+        root.run(&[&["--json", "dns"], &which[..]].concat()).out,
+        root.run(&[&["--json", "plan"], &which[..]].concat()).out,
+    ] {
+        command(
+            &text,
+            " config set --domain mail.example.com dns.ipv4 ADDRESS",
+        );
+    }
+    let set = command(
+        &root.run(&[&["dns"], &which[..]].concat()).out,
+        "dns.ipv4 ADDRESS",
+    );
+    let run = root
+        .typed(&set.replace("ADDRESS", "8.8.4.4"))
+        .expect_code(0);
+    root.typed(&command(&run.err, " apply ")).expect_code(0);
+    let run = root.run(
+        &[
+            &["config", "set", "network.webmail=10.99.0.0/28"],
+            &which[..],
+        ]
+        .concat(),
+    );
+    let run = root.typed(&command(&run.expect_code(0).err, " apply "));
+    assert!(run.err.contains("take_down_first"), "{}", run.err);
+    let line = run
+        .err
+        .lines()
+        .find(|line| line.contains(" down "))
+        .unwrap();
+    let change = line
+        .split('`')
+        .nth(1)
+        .unwrap()
+        .split(" && ")
+        .next()
+        .unwrap();
+    root.typed(change).expect_code(0);
+
+    // Errors and findings, as text and as JSON.
+    for json in [&[][..], &["--json"]] {
+        let more = [
+            "config",
+            "set",
+            "relay.host=[smtp.example.net]:587",
+            "relay.user=a",
+        ];
+        root.run(&[json, &more, &which].concat()).expect_code(0);
+        let run = root
+            .run(&[json, &["apply"], &which].concat())
+            .expect_code(2);
+        let text = if json.is_empty() { run.err } else { run.out };
+        let file = root.beside("password", "hunter2hunter2");
+        let install = command(&text, "--relay-password-file FILE")
+            .replace("FILE", file.to_str().unwrap())
+            + " --no-start --dry-run";
+        root.typed(&install).expect_code(0);
+        let run = root
+            .run(
+                &[
+                    json,
+                    &["apply", "--reset", "NONE"],
+                    &["--domain", "mail.two.com"],
+                ]
+                .concat(),
+            )
+            .expect_code(0);
+        let text = if json.is_empty() { run.err } else { run.out };
+        root.typed(&command(&text, " plan ")).expect_code(0);
+    }
 }
 
 #[test]

@@ -380,7 +380,7 @@ fn a_lost_mailu_toml_is_named_and_can_be_given_anew() {
                     && run.err.contains("backup")
                     && run
                         .err
-                        .contains("`mailu install --domain mail.example.com --config FILE`")
+                        .contains("install --domain mail.example.com --config FILE`")
                     && !run.err.contains("last finished run"),
                 "{verb:?}: {}",
                 run.err

@@ -425,7 +425,7 @@ fn a_relay_needs_its_password() {
     let run = root.run(&["apply"]).expect_code(2);
     assert!(
         run.err
-            .contains("`mailu install --domain mail.example.com --relay-password-file FILE`"),
+            .contains("install --domain mail.example.com --relay-password-file FILE`"),
         "{}",
         run.err
     );

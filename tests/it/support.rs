@@ -73,6 +73,7 @@ pub(crate) const SMALL: &str = "mail_host = \"mail.example.com\"\nemail_domain =
 /// A root of its own for one test.
 pub(crate) struct Root {
     directory: TempDir,
+    name: &'static str,
 }
 
 /// What a run of the program gave.
@@ -111,14 +112,20 @@ impl Drop for Root {
 
 impl Root {
     pub(crate) fn new() -> Self {
+        Self::called("root")
+    }
+
+    /// A root whose directory has a name that was chosen.
+    pub(crate) fn called(name: &'static str) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
+            name,
         }
     }
 
     /// The root. It does not exist until something is installed.
     pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("root")
+        self.directory.path().join(self.name)
     }
 
     pub(crate) fn layout(&self) -> Layout {
@@ -192,6 +199,22 @@ impl Root {
         self.no_secret_in(&run.out, &format!("stdout of {args:?}"));
         self.no_secret_in(&run.err, &format!("stderr of {args:?}"));
         run
+    }
+
+    /// Runs a command line word for word as it was printed, in a shell that knows nothing but where the program is.
+    pub(crate) fn typed(&self, line: &str) -> Run {
+        let program = program();
+        let mut places = vec![program.parent().unwrap().to_path_buf()];
+        places.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", line])
+            .env("PATH", std::env::join_paths(places).unwrap())
+            .env_remove("AGENCY_STACK_ROOT")
+            .stdin(std::process::Stdio::null());
+        printed(shell.output().unwrap())
     }
 
     /// Runs the program where it is to print a secret.

@@ -14,15 +14,20 @@ pub(crate) fn run(
 ) -> Result<u8, Error> {
     match command {
         ConfigCommand::Check { file, which } => {
-            let path = match file {
-                Some(path) => path,
-                None => chosen(global, &which)?.1.config(),
+            let (path, findings) = match file {
+                Some(path) => {
+                    let findings = Config::from_toml(&read(&path)?)?.findings;
+                    (path, findings)
+                }
+                None => {
+                    let (mailu, layout) = chosen(global, &which)?;
+                    (layout.config(), mailu.config(&layout)?.1)
+                }
             };
-            let parsed = Config::from_toml(&read(&path)?)?;
             if printer.json {
-                printer.data(&parsed.findings)?;
+                printer.data(&findings)?;
             } else {
-                printer.findings(&parsed.findings);
+                printer.findings(&findings);
                 printer.line(format_args!("{}: valid", path.display()));
             }
             Ok(crate::FINE)
@@ -120,7 +125,10 @@ fn change(
                 document.get(key).unwrap_or_else(|| "(default)".to_owned())
             ));
         }
-        printer.note("`mailu apply` writes the files that follow from it");
+        printer.note(format_args!(
+            "`{}` writes the files that follow from it",
+            layout.command("apply")
+        ));
     }
     Ok(crate::FINE)
 }

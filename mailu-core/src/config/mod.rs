@@ -316,10 +316,7 @@ impl Config {
 
     /// The options that name this deployment, for commands in hints.
     pub(crate) fn options(&self) -> String {
-        match &self.client {
-            Some(client) => format!("--domain {} --client-id {client}", self.mail_host),
-            None => format!("--domain {}", self.mail_host),
-        }
+        crate::paths::options(self.client.as_ref(), &self.mail_host)
     }
 
     /// The command that sets keys, for hints: of a deployment that is there, and of one that is about to be made.

@@ -121,10 +121,10 @@ impl Builder<'_> {
                 "A",
                 why.to_owned(),
             )
-            .condition = Some(
-                "the server's public address is not known yet: `mailu config set dns.ipv4 ADDRESS`"
-                    .to_owned(),
-            );
+            .condition = Some(format!(
+                "the server's public address is not known yet: `mailu config set {} dns.ipv4 ADDRESS`",
+                self.config.options()
+            ));
         }
         if let Some(address) = v6 {
             self.add(

@@ -60,7 +60,10 @@ fn wait_for(path: &Path) -> Result<File, Error> {
                     ),
                 )
                 .hint("wait until it ends, and run the same command again")
-                .hint(format!("`fuser -v '{}'` names its process", path.display())));
+                .hint(format!(
+                    "`fuser -v {}` names its process",
+                    crate::paths::quoted(&path)
+                )));
             }
             Err(TryLockError::Error(error)) => {
                 return Err(files::failed("take the lock", path, error));

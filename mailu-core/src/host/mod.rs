@@ -14,6 +14,7 @@ mod entropy;
     expect(unreachable_pub, reason = "public with the feature testing")
 )]
 mod files;
+mod hints;
 mod lock;
 mod observe;
 mod perform;

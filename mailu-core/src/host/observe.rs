@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::finding::Finding;
 use crate::fleet::Neighbour;
 use crate::network;
-use crate::paths::{DIRECTORIES, Layout};
+use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::plan::{Entry, Observed, TEMPORARY_SUFFIX};
 
 /// Files whose content matters for planning.
@@ -230,7 +230,7 @@ fn neighbours(layout: &Layout) -> Result<(Vec<Neighbour>, Vec<Finding>), Error> 
                         invalid.to_string().replace('\n', ";")
                     ),
                 )
-                .hint(format!("`mailu config check '{}'` shows every error", path.display())),
+                .hint(format!("`mailu config check {}` shows every error", quoted(&path))),
             ),
         }
     }
@@ -242,10 +242,7 @@ fn neighbours(layout: &Layout) -> Result<(Vec<Neighbour>, Vec<Finding>), Error> 
                     other.config().display().to_string(),
                     "is gone, so its names, networks and ports are not known to be free",
                 )
-                .hint(format!(
-                    "`mailu show --domain {}` says how to go on",
-                    other.mail_host()
-                )),
+                .hint(format!("`{}` says how to go on", other.command("show"))),
             );
         }
     }

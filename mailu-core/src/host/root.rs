@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::entropy::System;
 use super::files::{self, Disk, Files};
+use super::hints;
 use super::lock;
 use super::observe;
 use super::perform::{Progress, perform};
@@ -19,7 +20,7 @@ use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::names::{ClientId, MailHost};
-use crate::paths::{DEFAULT_ROOT, Layout};
+use crate::paths::{Layout, quoted};
 use crate::plan::{
     self, CertificatePair, Deployment, Entry, Fresh, Nothing, Observed, Plan, Request,
 };
@@ -87,6 +88,8 @@ pub struct Details {
     pub admin_email: String,
     /// The file with the first administrator's password.
     pub admin_password_file: PathBuf,
+    /// The command that prints it.
+    pub admin_password_command: String,
     /// The configuration with every default.
     pub config: Config,
 }
@@ -118,6 +121,7 @@ impl Details {
                 .then(|| url(config.web.api_path.as_str())),
             admin_email: config.admin_email.to_string(),
             admin_password_file: layout.secret("admin_password"),
+            admin_password_command: format!("{} --reveal admin_password", layout.command("show")),
             config: config.clone(),
         }
     }
@@ -227,6 +231,11 @@ impl Mailu {
     ///
     /// [`ErrorKind::NotFound`] if there is none, [`ErrorKind::InvalidInput`] if there are several.
     pub fn find(&self, target: &Target) -> Result<Layout, Error> {
+        self.found(target)
+            .map_err(|error| hints::error(error, &self.root))
+    }
+
+    fn found(&self, target: &Target) -> Result<Layout, Error> {
         let all = self.list()?;
         let wanted = |info: &&DeploymentInfo| {
             target
@@ -360,7 +369,9 @@ impl Mailu {
     ///
     /// [`ErrorKind::Io`] or [`ErrorKind::InvalidInput`].
     pub fn config(&self, layout: &Layout) -> Result<(Config, Vec<Finding>), Error> {
-        let parsed = Config::from_toml(&config_text(layout)?)?;
+        let mut parsed = Config::from_toml(&config_text(layout)?)
+            .map_err(|invalid| hints::error(invalid.into(), &self.root))?;
+        hints::findings(&mut parsed.findings, &self.root);
         Ok((parsed.config, parsed.findings))
     }
 
@@ -407,9 +418,12 @@ impl Mailu {
             )
             .hint(
                 if name == "admin_password" && layout.file("data/admin/main.db").exists() {
-                    "the account exists, with a password that is noted nowhere else; `mailu apply` says what can be done"
+                    format!(
+                        "the account exists, with a password that is noted nowhere else; `{}` says what can be done",
+                        layout.command("apply")
+                    )
                 } else {
-                    "`mailu apply` restores what is missing, or draws it"
+                    format!("`{}` restores what is missing, or draws it", layout.command("apply"))
                 },
             )),
             Err(error) => Err(files::failed("read", &path, error)),
@@ -430,13 +444,16 @@ impl Mailu {
                 .join(dkim::file_name(domain, &config.dns.selector));
             match fs::read_to_string(&path) {
                 Ok(pem) => {
-                    keys.insert(domain.clone(), dkim::public_text(&pem, &path.display())?);
+                    let text = dkim::public_text(&pem, &path.display())
+                        .map_err(|error| hints::error(error, &self.root))?;
+                    keys.insert(domain.clone(), text);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(files::failed("read", &path, error)),
             }
         }
-        let report = dns::report(&config, dns::records(&config, &keys));
+        let mut report = dns::report(&config, dns::records(&config, &keys));
+        hints::report(&mut report, &self.root);
         Ok((config, report))
     }
 
@@ -446,6 +463,18 @@ impl Mailu {
     ///
     /// [`ErrorKind::InvalidInput`] if the result would break a rule; then nothing is written.
     pub fn configure(
+        &self,
+        layout: &Layout,
+        changes: &[(String, Option<String>)],
+    ) -> Result<Vec<Finding>, Error> {
+        let mut findings = self
+            .changed(layout, changes)
+            .map_err(|error| hints::error(error, &self.root))?;
+        hints::findings(&mut findings, &self.root);
+        Ok(findings)
+    }
+
+    fn changed(
         &self,
         layout: &Layout,
         changes: &[(String, Option<String>)],
@@ -537,6 +566,17 @@ fn prepare(
     request: &Request,
     fresh: &mut dyn Fresh,
 ) -> Result<(Deployment, Vec<NextStep>), Error> {
+    let (mut deployment, next) =
+        judged(layout, request, fresh).map_err(|error| hints::error(error, layout.root()))?;
+    hints::findings(&mut deployment.plan.findings, layout.root());
+    Ok((deployment, next))
+}
+
+fn judged(
+    layout: &Layout,
+    request: &Request,
+    fresh: &mut dyn Fresh,
+) -> Result<(Deployment, Vec<NextStep>), Error> {
     let (mut observed, mut findings) = observe::observe(layout)?;
     let resolved = plan::resolve(layout, request, &observed)?;
     let in_place = |path: &str, text: &str| {
@@ -600,23 +640,13 @@ fn next_steps(layout: &Layout, config: &Config, observed: &Observed) -> Vec<Next
     let directory = layout.directory();
     next.push(step(
         "start the containers",
-        format!("cd {} && docker compose up -d", directory.display()),
+        format!("cd {} && docker compose up -d", quoted(&directory)),
     ));
-    let client = config
-        .client
-        .as_ref()
-        .map(|client| format!(" --client-id {client}"))
-        .unwrap_or_default();
-    let root = if layout.root() == Path::new(DEFAULT_ROOT) {
-        String::new()
-    } else {
-        format!(" --root {}", layout.root().display())
-    };
     next.push(step(
         "make the administrator's account, once admin is healthy",
         format!(
-            "mailu show --domain {}{client}{root} --reveal {FIRST_ACCOUNT} | docker compose exec -T admin flask mailu config-import -u",
-            config.mail_host
+            "{} --reveal {FIRST_ACCOUNT} | docker compose exec -T admin flask mailu config-import -u",
+            layout.command("show")
         ),
     ));
     next
@@ -627,9 +657,11 @@ fn outcome(
     (deployment, next): (Deployment, Vec<NextStep>),
     performed: bool,
 ) -> Outcome {
+    let mut dns = deployment.rendered.dns;
+    hints::report(&mut dns, layout.root());
     Outcome {
         details: Details::of(layout, &deployment.config),
-        dns: deployment.rendered.dns,
+        dns,
         plan: deployment.plan,
         performed,
         next,

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::hash::sha256;
 use crate::network::Drawn;
-use crate::paths::{DIRECTORIES, Layout};
+use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::render::{self, Rendered};
 use crate::secret::Secrets;
 
@@ -146,8 +146,8 @@ impl Bases {
                 )
                 .source(error)
                 .hint(format!(
-                    "remove it: `rm '{}'`; edits of generated files are then reported as conflicts",
-                    path.display()
+                    "remove it: `rm {}`; edits of generated files are then reported as conflicts",
+                    quoted(path)
                 ))
                 })?;
             if record.format > Record::FORMAT {
@@ -428,7 +428,7 @@ impl<'a> Planner<'a> {
             )
             .hint(format!(
                 "if they run: `cd {} && docker compose -p {old} down && docker compose up -d`; mail that arrives meanwhile is sent again by the other side",
-                directory.display()
+                quoted(&directory)
             )),
         );
     }
@@ -454,7 +454,10 @@ impl<'a> Planner<'a> {
                     self.next.env.values().flat_map(Base::names),
                 ) {
                     Some(near) => finding.hint(format!("did you mean `--reset {near}`?")),
-                    None => finding.hint("`mailu plan` lists what was edited"),
+                    None => finding.hint(format!(
+                        "`{}` lists what was edited",
+                        self.layout.command("plan")
+                    )),
                 };
                 self.findings.push(finding);
             }

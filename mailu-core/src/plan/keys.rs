@@ -298,7 +298,7 @@ impl Planner<'_> {
                             relative.as_str(),
                             format!("is made anew: the DNS record {published} changes, and receivers refuse what is signed until it is published"),
                         )
-                        .hint("`mailu dns` prints it"),
+                        .hint(format!("`{}` prints it", self.layout.command("dns"))),
                     );
                 }
                 let key = fresh.dkim(domain)?;
@@ -327,7 +327,7 @@ impl Planner<'_> {
                             relative.as_str(),
                             format!("is another key than before: the DNS record {published} changes, and receivers refuse what is signed until it is published"),
                         )
-                        .hint("`mailu dns` prints it"),
+                        .hint(format!("`{}` prints it", self.layout.command("dns"))),
                     );
                 }
                 self.next.dkim.insert(name, hash);
@@ -464,7 +464,10 @@ impl Planner<'_> {
                         "data/certs/cert.pem",
                         "and key.pem were put there by hand and stay; Traefik's are others",
                     )
-                    .hint("to take Traefik's: move data/certs/cert.pem and key.pem away, then `mailu apply`"),
+                    .hint(format!(
+                        "to take Traefik's: move data/certs/cert.pem and key.pem away, then `{}`",
+                        self.layout.command("apply")
+                    )),
                 );
             }
         } else if !complete {
@@ -489,9 +492,10 @@ impl Planner<'_> {
                         "is not set: Traefik's certificate serves the web only, and on the mail ports is a self-signed one, which mail programs refuse",
                     )
                     .hint(format!(
-                        "name the file on this host in which Traefik keeps its certificates: {}; once it has one for {}, `mailu apply` takes it over, and every renewal",
+                        "name the file on this host in which Traefik keeps its certificates: {}; once it has one for {}, `{}` takes it over, and every renewal",
                         self.config.setting(&["traefik.acme_store=/path/to/acme.json"]),
-                        self.config.mail_host
+                        self.config.mail_host,
+                        self.layout.command("apply")
                     ))
                     .hint("or put your own into data/certs/cert.pem and key.pem"),
                 );
@@ -521,7 +525,10 @@ impl Planner<'_> {
         };
         let finding = Finding::warning(id, "data/certs/cert.pem", message);
         self.findings.push(if traefik && store.is_some() {
-            finding.hint("Traefik's log says why it gets no new one; once it has one, `mailu apply` takes it over")
+            finding.hint(format!(
+                "Traefik's log says why it gets no new one; once it has one, `{}` takes it over",
+                self.layout.command("apply")
+            ))
         } else if traefik {
             finding.hint(format!(
                 "put a renewed one there, or have Traefik's taken over: {}",
