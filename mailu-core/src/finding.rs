@@ -84,7 +84,10 @@ impl Finding {
     /// Adds the value that was found. Never call it with a secret.
     #[must_use]
     pub fn value(mut self, value: impl fmt::Display) -> Self {
-        self.value = Some(shorten(&value.to_string()));
+        self.value = Some(shorten(&without_userinfo(
+            &self.subject,
+            &value.to_string(),
+        )));
         self
     }
 
@@ -123,6 +126,24 @@ fn shorten(text: &str) -> String {
     }
     let head: String = line.chars().take(LIMIT).collect();
     format!("{head}…")
+}
+
+/// `value` of what is called `name`, without user and password: what stands before an `@` in the name of a host, and in a URL.
+pub(crate) fn without_userinfo(name: &str, value: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let start = match value.find("://") {
+        Some(at) => at + "://".len(),
+        None if name.contains("host") || name.ends_with("address") => {
+            usize::from(value.starts_with(['"', '\'']))
+        }
+        None => return value.to_owned(),
+    };
+    let (head, rest) = value.split_at(start);
+    // A password may have a `/` in it, a path an `@`: nothing is lost when such a path is hidden too.
+    match rest.rsplit_once('@') {
+        Some((_, host)) => format!("{head}***@{host}"),
+        None => value.to_owned(),
+    }
 }
 
 /// The error among `findings`, if there is one.
@@ -164,6 +185,28 @@ mod tests {
         assert_eq!(finding.to_string(), "`key` = `a\\nb\\u{7}`: no");
         let long = Finding::error("x", "key", "no").value("y".repeat(500));
         assert!(long.to_string().chars().count() < 150);
+    }
+
+    #[test]
+    fn what_is_before_a_host_is_not_shown() {
+        for (name, value, shown) in [
+            ("relay.host", "user:pa@ss@host:587", "***@host:587"),
+            ("mailu.env: RELAYHOST", "user:pass@host", "***@host"),
+            ("relay.host", "\"user:pass@host\"", "\"***@host\""),
+            (
+                "web.website",
+                "https://user:pass@host/",
+                "https://***@host/",
+            ),
+            (
+                "relay.host",
+                "[smtp.example.net]:587",
+                "[smtp.example.net]:587",
+            ),
+            ("admin_email", "admin@example", "admin@example"),
+        ] {
+            assert_eq!(without_userinfo(name, value), shown);
+        }
     }
 
     #[test]

@@ -837,6 +837,80 @@ fn a_hand_edited_compose_file_is_never_silently_replaced() {
     assert!(root.replaced("docker-compose.yml")[0].ends_with("# mine\n"));
 }
 
+/// Only hashes tell what we wrote into a whole file: what goes from an edited one may be anything.
+#[test]
+fn what_people_wrote_into_a_compose_file_is_not_shown() {
+    let root = Root::new();
+    root.install();
+    // Not edited: both sides.
+    root.run(&["config", "set", "network.webmail=10.99.0.0/28"])
+        .expect_code(0);
+    let run = root.run(&["plan"]).expect_code(0);
+    assert!(
+        run.out.contains("- - subnet: ") && run.out.contains("+ - subnet: \"10.99.0.0/28"),
+        "{}",
+        run.out
+    );
+    root.edit(
+        "docker-compose.yml",
+        "\nnetworks:\n",
+        "\n# PASSWORD: hunter2\n# TOKEN: hunter2\nnetworks:\n",
+    );
+    for args in [
+        &["plan", "--force"][..],
+        &["--json", "plan", "--force"],
+        &["plan", "--reset", "docker-compose.yml"],
+        &["--json", "apply", "--reset", "docker-compose.yml"],
+    ] {
+        let run = root.run(args).expect_code(0);
+        assert!(
+            !format!("{}{}", run.out, run.err).contains("hunter2"),
+            "{}",
+            run.out
+        );
+        assert!(
+            run.out.contains(" lines of the edited file (not shown)")
+                && run.out.contains("+ - subnet: "),
+            "{}",
+            run.out
+        );
+    }
+}
+
+/// A password that somebody put before the name of a host is refused, and not repeated.
+#[test]
+fn what_stands_before_a_host_is_not_shown() {
+    let root = Root::new();
+    root.install();
+    let hidden = |run: &crate::support::Run| {
+        let text = format!("{}{}", run.out, run.err);
+        assert!(
+            !text.contains("hunter2") && text.contains("***@smtp.example.net"),
+            "{text}"
+        );
+    };
+    for json in [&[][..], &["--json"]] {
+        let set = ["config", "set", "relay.host=user:hunter2@smtp.example.net"];
+        hidden(&root.run(&[json, &set].concat()).expect_code(2));
+        let text = root.read("mailu.toml");
+        root.write(
+            "mailu.toml",
+            &format!("{text}\n[relay]\nhost = \"user:hunter2@smtp.example.net\"\n"),
+        );
+        hidden(&root.run(&[json, &["plan"]].concat()).expect_code(2));
+        root.write("mailu.toml", &text);
+        let text = root.read("mailu.env");
+        root.write(
+            "mailu.env",
+            &format!("{text}RELAYHOST=user:hunter2@smtp.example.net\n"),
+        );
+        hidden(&root.run(&[json, &["plan"]].concat()).expect_code(2));
+        let run = root.run(&[json, &["plan", "--reset", "RELAYHOST"]].concat());
+        hidden(&run.expect_code(0));
+        root.write("mailu.env", &text);
+    }
+}
+
 /// The copy of the first edit is not lost to that of the second.
 #[test]
 fn a_kept_copy_is_never_overwritten() {

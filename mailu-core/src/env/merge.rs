@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{self, is_secret};
 use super::{EnvError, EnvFile, Variables};
+use crate::finding::without_userinfo;
 use crate::hash::sha256;
 
 /// The values that we wrote last. Secrets only as SHA-256.
@@ -18,6 +19,15 @@ fn fingerprint(name: &str, value: &str) -> String {
         format!("sha256:{}", sha256(value.as_bytes()))
     } else {
         value.to_owned()
+    }
+}
+
+/// A value as it may be shown.
+fn shown(name: &str, value: &str) -> String {
+    if is_secret(name) {
+        "***".to_owned()
+    } else {
+        without_userinfo(name, value)
     }
 }
 
@@ -53,13 +63,7 @@ impl Base {
     }
 
     fn shown(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(|value| {
-            if is_secret(name) {
-                "***".to_owned()
-            } else {
-                value.clone()
-            }
-        })
+        self.0.get(name).map(|value| shown(name, value))
     }
 }
 
@@ -132,9 +136,7 @@ pub fn merge(
         overrides: Vec::new(),
         conflicts: Vec::new(),
     };
-    let hide = |name: &str, value: Option<&str>| {
-        value.map(|v| if is_secret(name) { "***" } else { v }.to_owned())
-    };
+    let hide = |name: &str, value: Option<&str>| value.map(|value| shown(name, value));
     let known = bases.iter().any(|base| !base.is_empty());
     let mut names: Vec<String> = wanted.names().into_iter().map(str::to_owned).collect();
     for base in bases {
@@ -271,7 +273,8 @@ fn describe(name: &str, from: Option<&str>, to: Option<&str>) -> String {
     if is_secret(name) {
         return format!("{name}: changed (not shown)");
     }
-    match (from, to) {
+    let text = |value: Option<&str>| value.map(|value| shown(name, value));
+    match (text(from), text(to)) {
         (None, Some(to)) => format!("{name}: set to `{to}`"),
         (Some(from), None) => format!("{name}: removed (was `{from}`)"),
         (Some(from), Some(to)) => format!("{name}: `{from}` -> `{to}`"),

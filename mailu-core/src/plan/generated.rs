@@ -10,7 +10,7 @@ use crate::config::edit::Document;
 use crate::dns;
 use crate::env::{self, Base, EnvFile, Variables, together};
 use crate::error::{Error, ErrorKind};
-use crate::finding::has_errors;
+use crate::finding::{has_errors, without_userinfo};
 use crate::hash::sha256;
 use crate::render::{self, Rendered};
 
@@ -213,7 +213,11 @@ impl Planner<'_> {
                 if verdict == Verdict::Replace {
                     self.keep_copy(relative);
                 }
-                let detail = current.as_deref().map(|old| line_changes(old, wanted)).unwrap_or_default();
+                let edited = verdict == Verdict::Replace;
+                let detail = current
+                    .as_deref()
+                    .map(|old| line_changes(old, wanted, edited))
+                    .unwrap_or_default();
                 self.write(relative, 0o644, wanted.to_vec()).detail = detail;
             }
         }
@@ -262,7 +266,7 @@ pub(super) fn changed_keys(old: &str, new: &str) -> Vec<String> {
             let show = |value: Option<&String>| match value {
                 None => "(default)".to_owned(),
                 Some(_) if is_hidden(key) => "***".to_owned(),
-                Some(value) => value.clone(),
+                Some(value) => without_userinfo(key, value),
             };
             format!("{key}: {} -> {}", show(old.get(key)), show(new.get(key)))
         })
@@ -275,8 +279,9 @@ pub(super) fn is_hidden(key: &str) -> bool {
         .map_or_else(|| crate::config::sounds_secret(key), env::is_secret)
 }
 
-/// Lines that go and lines that come, as far as they fit.
-fn line_changes(old: &[u8], new: &[u8]) -> Vec<String> {
+/// Lines that go and lines that come, as far as they fit. Those that go from an edited file are only counted: what people wrote
+/// there may be a secret, and only hashes tell what we wrote.
+fn line_changes(old: &[u8], new: &[u8], edited: bool) -> Vec<String> {
     const LIMIT: usize = 40;
     let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
     let count = |text: &str| {
@@ -287,12 +292,21 @@ fn line_changes(old: &[u8], new: &[u8]) -> Vec<String> {
         lines
     };
     let (before, after) = (count(&old), count(&new));
-    let mut changes: Vec<String> = old
+    let mut gone: Vec<String> = old
         .lines()
         .filter(|line| {
             after.get(*line).copied().unwrap_or(0) < before.get(*line).copied().unwrap_or(0)
         })
         .map(|line| format!("- {}", line.trim_start()))
+        .collect();
+    if edited && !gone.is_empty() {
+        gone = vec![match gone.len() {
+            1 => "- 1 line of the edited file (not shown)".to_owned(),
+            number => format!("- {number} lines of the edited file (not shown)"),
+        }];
+    }
+    let mut changes: Vec<String> = gone
+        .into_iter()
         .chain(
             new.lines()
                 .filter(|line| {

@@ -95,7 +95,7 @@ pub(super) fn merge(
             if is_hidden(key) {
                 "***".to_owned()
             } else {
-                value.clone()
+                crate::finding::without_userinfo(key, value)
             }
         })
     };
