@@ -198,14 +198,25 @@ pub fn draw(
     let free = |block: &Ipv4Net| !taken.iter().any(|net| overlap(IpNet::V4(*block), *net));
     let blocks = || config.network.pool.clone().into_iter().flat_map(slash24);
     let other_pool = config.setting(&["network.pool=10.77.0.0/16"]);
-    let full = |what: &str| {
+    let full = |what: &str, proxy: Option<Ipv4Net>| {
+        let every = "block overlaps another deployment or a network that this host reaches";
+        let proxy = proxy.filter(|net| blocks().any(|b| overlap(IpNet::V4(b), IpNet::V4(*net))));
+        let why = match proxy {
+            Some(net) if blocks().nth(1).is_none() => {
+                format!(
+                    "its only one is the network shared with Traefik, {net}, so it needs at least two"
+                )
+            }
+            Some(net) => {
+                format!("{net} is the network shared with Traefik, and every other {every}")
+            }
+            None => format!("every {every}"),
+        };
         Box::new(
             Finding::error(
                 "network.pool_full",
                 "network.pool",
-                format!(
-                    "has no free /24 for {what}: every block overlaps another deployment or a network that this host reaches"
-                ),
+                format!("has no free /24 for {what}: {why}"),
             )
             .value(
                 config
@@ -235,7 +246,7 @@ pub fn draw(
             .map(|(_, net)| *net);
         let net = known
             .or(proxy_block)
-            .ok_or_else(|| full("the network shared with Traefik"))?;
+            .ok_or_else(|| full("the network shared with Traefik", None))?;
         config.traefik.subnet = Some(net);
         drawn.push(Drawn {
             key: "traefik.subnet",
@@ -289,7 +300,7 @@ pub fn draw(
             .filter(free)
             .find(|block| Some(*block) != proxy_block && beside_proxy(block))
             .or_else(|| proxy_block.filter(|block| !behind || beside_proxy(block)))
-            .ok_or_else(|| full("this deployment"))?;
+            .ok_or_else(|| full("this deployment", proxy))?;
         let base = u32::from(block.network());
         let part = |offset: u8, prefix: u8| {
             Ipv4Net::new(Ipv4Addr::from(base + u32::from(offset)), prefix).ok()

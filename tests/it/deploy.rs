@@ -397,6 +397,49 @@ fn changes_that_docker_does_not_make_by_itself_are_said() {
     assert!(!root.run(&["apply"]).expect_code(0).err.contains("down"));
 }
 
+/// Only what Compose reads makes containers anew.
+#[test]
+fn running_containers_are_mentioned_only_where_they_are_touched() {
+    let root = Root::new();
+    root.install();
+    let touched = || {
+        let run = root.run(&["apply"]).expect_code(0);
+        assert!(run.out.contains(": done"), "{}", run.out);
+        run.err
+            .contains("Running containers keep their old settings")
+    };
+    let secret = root.layout().secret("admin_password");
+    std::fs::remove_file(secret).unwrap();
+    assert!(!touched());
+    let secrets = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(root.layout().secrets(), secrets).unwrap();
+    assert!(!touched());
+    for (setting, touches) in [
+        ("limits.quota=5GB", true),
+        ("version=2024.06.56", true),
+        ("services.webdav=true", true),
+        ("dns.ttl=300", false),
+    ] {
+        root.run(&["config", "set", setting]).expect_code(0);
+        assert_eq!(touched(), touches, "{setting}");
+    }
+}
+
+#[test]
+fn a_link_to_nothing_is_explained() {
+    let root = Root::new();
+    root.install();
+    std::fs::remove_file(root.file(".env")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", root.file(".env")).unwrap();
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err.contains("follow the link")
+            && run.err.contains("hint: make what the link leads to"),
+        "{}",
+        run.err
+    );
+}
+
 /// One after the other although they start at once, and never the same network twice.
 #[test]
 fn installations_at_the_same_time_do_not_get_in_each_others_way() {

@@ -672,6 +672,28 @@ fn what_crashes_mailu_is_refused_in_the_edited_file_too() {
     }
 }
 
+/// Removing such a line would be the next conflict.
+#[test]
+fn a_line_that_mailu_needs_is_not_told_to_be_removed() {
+    let root = Root::new();
+    root.install();
+    let text = root.read("mailu.env");
+    let start = "\nSECRET_KEY=";
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(start.trim()))
+        .unwrap();
+    root.edit("mailu.env", line, "SECRET_KEY=short");
+    let run = root.run(&["apply"]).expect_code(2);
+    assert!(
+        run.err.contains("`--reset SECRET_KEY`") && !run.err.contains("remove it"),
+        "{}",
+        run.err
+    );
+    root.run(&["apply", "--reset", "SECRET_KEY"]).expect_code(0);
+    assert_eq!(root.read("mailu.env"), text);
+}
+
 /// How it was installed, what is edited where, the subject that is named, a word of the rule.
 #[rustfmt::skip]
 const EDITS: &[(&str, &str, &str, &str, &str, &str)] = &[

@@ -455,6 +455,24 @@ fn a_neighbour_that_cannot_be_read_is_mentioned() {
     );
 }
 
+/// What is wrong with a pool whose only block Traefik's network takes is not the neighbours.
+#[test]
+fn a_pool_needs_a_block_beside_traefik_s_network() {
+    let root = Root::new();
+    let run = root
+        .install_with(&["--set", "network.pool=10.50.1.0/24"])
+        .expect_code(2);
+    assert!(
+        run.err
+            .contains("the network shared with Traefik, 10.50.1.0/24, so it needs at least two")
+            && !run.err.contains("overlaps another deployment"),
+        "{}",
+        run.err
+    );
+    root.install_with(&["--set", "network.pool=10.50.0.0/23"])
+        .expect_code(0);
+}
+
 /// 254 deployments fit into the default pool, and none of their networks overlap or cross a route of the host.
 #[test]
 fn networks_are_drawn_until_the_pool_is_full() {

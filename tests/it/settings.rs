@@ -364,6 +364,14 @@ fn passwords_come_by_file_input_or_environment() {
         .run_revealing(&["show", "--reveal", "admin_password"])
         .expect_code(0);
     assert_eq!(revealed.out, "correct horse battery\n");
+    let revealed = root
+        .run_revealing(&["--json", "show", "--reveal", "admin_password"])
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        revealed,
+        serde_json::json!({ "name": "admin_password", "value": "correct horse battery" })
+    );
     // Not started yet: it may still be replaced. Once there is a database, it may not.
     let mut command = root.command(&base);
     let output = command

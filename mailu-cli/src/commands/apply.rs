@@ -1,7 +1,7 @@
 //! `mailu apply`, `mailu plan`
 
 use mailu_core::Error;
-use mailu_core::plan::Request;
+use mailu_core::plan::{Action, Plan, Request};
 
 use super::chosen;
 use super::install::request_choices;
@@ -24,11 +24,19 @@ pub(crate) fn run(
         mailu.deploy(&layout, &request, &mut Steps::new(printer, None))?
     };
     let code = printer.outcome(&outcome, dry_run)?;
-    if outcome.performed && !printer.json {
+    if outcome.performed && !printer.json && changes_containers(&outcome.plan) {
         printer.note(format_args!(
             "Running containers keep their old settings until `docker compose up -d` in {}.",
             outcome.plan.directory.display()
         ));
     }
     Ok(code)
+}
+
+/// Whether Compose would make a container anew.
+fn changes_containers(plan: &Plan) -> bool {
+    let files = ["docker-compose.yml", ".env", "mailu.env"].map(|name| plan.directory.join(name));
+    plan.steps.iter().any(|step| {
+        matches!(step.action, Action::CreateFile | Action::UpdateFile) && files.contains(&step.path)
+    })
 }

@@ -10,7 +10,11 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Show) -> Result
     let (mailu, layout) = chosen(global, &args.which)?;
     if let Some(name) = &args.reveal {
         let secret = mailu.secret(&layout, name)?;
-        printer.line(secret.expose());
+        if printer.json {
+            printer.data(&serde_json::json!({ "name": name, "value": secret.expose() }))?;
+        } else {
+            printer.line(secret.expose());
+        }
         return Ok(crate::FINE);
     }
     let details = mailu.show(&layout)?;

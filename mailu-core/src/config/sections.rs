@@ -201,7 +201,7 @@ section! {
     pub struct Traefik {
         /// The Docker network that Traefik and front share. Nothing else belongs in it.
         network: ObjectName = parsed(DEFAULT_PROXY_NETWORK),
-        /// The subnet of that network. Drawn from the pool for the default network; the lower half is for Traefik.
+        /// The subnet of that network. Drawn from the pool for the default network; its second quarter is for Traefik.
         subnet: Option<Ipv4Net> = None,
         /// Front's fixed address in that network. Drawn from the upper half of `subnet`.
         address: Option<Ipv4Addr> = None,

@@ -210,7 +210,7 @@ pub fn merge(
 }
 
 /// Whether leaving `name` out is no choice: a service crashes, or its own default is not what the deployment was made with.
-fn needed(name: &str) -> bool {
+pub(super) fn needed(name: &str) -> bool {
     // Of these, Mailu's default is another one than ours, or there is none; Compose's `.env` names the containers and images.
     const NEEDED: [&str; 21] = [
         "SECRET_KEY",

@@ -834,10 +834,13 @@ pub(crate) fn check(name: &str, value: &str, at: &str, version: Version) -> Opti
     let Some(variable) = find(name) else {
         return unknown(name, at);
     };
-    let fix = variable.key.map_or_else(
-        || format!("correct `{name}` or remove it"),
-        |key| format!("correct `{name}`, or set `{key}` in mailu.toml instead"),
-    );
+    let fix = match variable.key {
+        Some(key) => format!("correct `{name}`, or set `{key}` in mailu.toml instead"),
+        None if super::merge::needed(name) => {
+            format!("correct `{name}`; `--reset {name}` takes the configured value")
+        }
+        None => format!("correct `{name}` or remove it"),
+    };
     let finding = match variable.rule {
         Rule::Any => None,
         Rule::Bool => (!BOOL_WORDS.contains(&value.to_ascii_lowercase().as_str())).then(|| {

@@ -133,6 +133,17 @@ pub(crate) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
     }
 }
 
+/// As [`failed`], about a link that cannot be followed.
+pub(super) fn lost_link(path: &Path, error: io::Error) -> Error {
+    let nowhere = error.kind() == io::ErrorKind::NotFound;
+    let error = failed("follow the link", path, error);
+    if nowhere {
+        error.hint("make what the link leads to, or remove the link")
+    } else {
+        error
+    }
+}
+
 /// The name under which a file is written before it takes its place.
 fn temporary(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
@@ -153,7 +164,7 @@ pub(super) fn clear(files: &mut dyn Files, path: &Path) -> Result<(), Error> {
 /// Where the file called `path` really lies: a link to elsewhere is somebody's decision, and stays.
 pub(crate) fn behind_links(path: &Path) -> Result<PathBuf, Error> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
-        fs::canonicalize(path).map_err(|error| failed("follow the link", path, error))
+        fs::canonicalize(path).map_err(|error| lost_link(path, error))
     } else {
         Ok(path.to_path_buf())
     }

@@ -129,7 +129,7 @@ fn note(entries: &mut BTreeMap<String, Entry>, name: &str, path: &Path) -> Resul
     };
     // A link to elsewhere is somebody's decision about where data lies; what it leads to counts.
     let metadata = if metadata.is_symlink() {
-        fs::metadata(path).map_err(|error| files::failed("follow the link", path, error))?
+        fs::metadata(path).map_err(|error| files::lost_link(path, error))?
     } else {
         metadata
     };
