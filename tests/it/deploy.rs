@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::Duration;
 
-use crate::support::{Root, files_below, mode};
+use crate::support::{Root, files_below, mode, typed};
 
 #[test]
 fn a_deployment_is_complete_and_has_its_modes() {
@@ -349,7 +349,7 @@ fn the_summary_says_what_is_left_to_do() {
         theirs,
         "docker compose exec -T admin flask mailu config-import -u"
     );
-    let document = root.typed(ours).expect_code(0).json();
+    let document = typed(ours).expect_code(0).json();
     let password = std::fs::read_to_string(root.layout().secret("admin_password")).unwrap();
     assert_eq!(
         document,

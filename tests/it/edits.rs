@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Root, SMALL, files_below, mode};
+use crate::support::{Root, SMALL, files_below, mode, typed};
 
 #[test]
 fn an_edited_variable_survives_and_is_reported() {
@@ -219,8 +219,7 @@ fn hints_name_options_that_their_command_has() {
         .split('`')
         .find(|command| command.starts_with("mailu "))
         .unwrap();
-    root.typed(&command.replace("ADDRESS", "127.0.0.9"))
-        .expect_code(0);
+    typed(&command.replace("ADDRESS", "127.0.0.9")).expect_code(0);
     root.run(&apply).expect_code(0);
 }
 
@@ -253,7 +252,7 @@ fn printed_commands_succeed_as_they_are_printed() {
             .unwrap_or_else(|| panic!("no `{verb}` in {text}"))
             .to_owned()
     };
-    let revealed = root.typed(&command(&run.out, "--reveal admin_password"));
+    let revealed = typed(&command(&run.out, "--reveal admin_password"));
     assert_eq!(revealed.expect_code(0).out.trim_end(), password.trim_end());
     let next: Vec<&str> = run
         .out
@@ -262,11 +261,11 @@ fn printed_commands_succeed_as_they_are_printed() {
         .map(str::trim)
         .collect();
     let (there, _) = next[0].split_once(" && ").unwrap();
-    let reached = root.typed(&format!("{there} && pwd")).expect_code(0).out;
+    let reached = typed(&format!("{there} && pwd")).expect_code(0).out;
     assert!(reached.ends_with("/two words/mailu/mail.example.com\n"));
     let (account, _) = next[1].split_once(" | ").unwrap();
     assert!(
-        root.typed(account)
+        typed(account)
             .expect_code(0)
             .out
             .contains("admin@example.com")
@@ -287,10 +286,8 @@ fn printed_commands_succeed_as_they_are_printed() {
         &root.run(&[&["dns"], &which[..]].concat()).out,
         "dns.ipv4 ADDRESS",
     );
-    let run = root
-        .typed(&set.replace("ADDRESS", "8.8.4.4"))
-        .expect_code(0);
-    root.typed(&command(&run.err, " apply ")).expect_code(0);
+    let run = typed(&set.replace("ADDRESS", "8.8.4.4")).expect_code(0);
+    typed(&command(&run.err, " apply ")).expect_code(0);
     let run = root.run(
         &[
             &["config", "set", "network.webmail=10.99.0.0/28"],
@@ -298,7 +295,7 @@ fn printed_commands_succeed_as_they_are_printed() {
         ]
         .concat(),
     );
-    let run = root.typed(&command(&run.expect_code(0).err, " apply "));
+    let run = typed(&command(&run.expect_code(0).err, " apply "));
     assert!(run.err.contains("take_down_first"), "{}", run.err);
     let line = run
         .err
@@ -312,7 +309,7 @@ fn printed_commands_succeed_as_they_are_printed() {
         .split(" && ")
         .next()
         .unwrap();
-    root.typed(change).expect_code(0);
+    typed(change).expect_code(0);
 
     // Errors and findings, as text and as JSON.
     for json in [&[][..], &["--json"]] {
@@ -331,7 +328,7 @@ fn printed_commands_succeed_as_they_are_printed() {
         let install = command(&text, "--relay-password-file FILE")
             .replace("FILE", file.to_str().unwrap())
             + " --no-start --dry-run";
-        root.typed(&install).expect_code(0);
+        typed(&install).expect_code(0);
         let run = root
             .run(
                 &[
@@ -343,7 +340,7 @@ fn printed_commands_succeed_as_they_are_printed() {
             )
             .expect_code(0);
         let text = if json.is_empty() { run.err } else { run.out };
-        root.typed(&command(&text, " plan ")).expect_code(0);
+        typed(&command(&text, " plan ")).expect_code(0);
     }
 }
 

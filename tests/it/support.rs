@@ -201,22 +201,6 @@ impl Root {
         run
     }
 
-    /// Runs a command line word for word as it was printed, in a shell that knows nothing but where the program is.
-    pub(crate) fn typed(&self, line: &str) -> Run {
-        let program = program();
-        let mut places = vec![program.parent().unwrap().to_path_buf()];
-        places.extend(std::env::split_paths(
-            &std::env::var_os("PATH").unwrap_or_default(),
-        ));
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", line])
-            .env("PATH", std::env::join_paths(places).unwrap())
-            .env_remove("AGENCY_STACK_ROOT")
-            .stdin(std::process::Stdio::null());
-        printed(shell.output().unwrap())
-    }
-
     /// Runs the program where it is to print a secret.
     pub(crate) fn run_revealing(&self, args: &[&str]) -> Run {
         printed(self.command(args).output().unwrap())
@@ -276,6 +260,22 @@ pub(crate) fn program() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Runs a command line word for word as it was printed, in a shell that knows nothing but where the program is.
+pub(crate) fn typed(line: &str) -> Run {
+    let program = program();
+    let mut places = vec![program.parent().unwrap().to_path_buf()];
+    places.extend(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    ));
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", line])
+        .env("PATH", std::env::join_paths(places).unwrap())
+        .env_remove("AGENCY_STACK_ROOT")
+        .stdin(std::process::Stdio::null());
+    printed(shell.output().unwrap())
 }
 
 /// What a run printed; `tools/no_secrets.sh` gets it too.

@@ -14,15 +14,12 @@ pub(crate) fn run(
 ) -> Result<u8, Error> {
     match command {
         ConfigCommand::Check { file, which } => {
-            let (path, findings) = match file {
-                Some(path) => {
-                    let findings = Config::from_toml(&read(&path)?)?.findings;
-                    (path, findings)
-                }
-                None => {
-                    let (mailu, layout) = chosen(global, &which)?;
-                    (layout.config(), mailu.config(&layout)?.1)
-                }
+            let (path, findings) = if let Some(path) = file {
+                let findings = Config::from_toml(&read(&path)?)?.findings;
+                (path, findings)
+            } else {
+                let (mailu, layout) = chosen(global, &which)?;
+                (layout.config(), mailu.config(&layout)?.1)
             };
             if printer.json {
                 printer.data(&findings)?;

@@ -62,7 +62,7 @@ fn wait_for(path: &Path) -> Result<File, Error> {
                 .hint("wait until it ends, and run the same command again")
                 .hint(format!(
                     "`fuser -v {}` names its process",
-                    crate::paths::quoted(&path)
+                    crate::paths::quoted(path)
                 )));
             }
             Err(TryLockError::Error(error)) => {
