@@ -279,7 +279,7 @@ fn a_lost_mailu_toml_is_restored_by_an_installation() {
                 run.err.contains("mailu.toml: it is gone")
                     && run
                         .err
-                        .contains("`mailu install --domain mail.example.com --no-start`"),
+                        .contains("install --domain mail.example.com --no-start`"),
                 "{}",
                 run.err
             );

@@ -532,7 +532,8 @@ impl Planner<'_> {
         } else if traefik {
             finding.hint(format!(
                 "put a renewed one there, or have Traefik's taken over: {}",
-                self.config.setting(&["traefik.acme_store=/path/to/acme.json"])
+                self.config
+                    .setting(&["traefik.acme_store=/path/to/acme.json"])
             ))
         } else {
             finding.hint("put a renewed one there, with its key")
