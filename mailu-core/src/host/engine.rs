@@ -1,16 +1,41 @@
 //! The container engine, over its API. No other file names bollard.
 
+use std::collections::HashMap;
+use std::future::Future;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use bollard::Docker;
-use bollard::query_parameters::ListNetworksOptions;
+use bollard::container::LogOutput;
+use bollard::exec::StartExecResults;
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, ContainerStatsResponse, ExecConfig,
+    HealthStatusEnum,
+};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, ListNetworksOptions, LogsOptions,
+    RestartContainerOptions, StartContainerOptions, StatsOptions, StopContainerOptions,
+};
+use futures_util::stream::{self, StreamExt as _};
 use ipnet::{IpNet, Ipv6Net};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::engine::{Engine, EngineNetwork};
+use crate::engine::{Container, Engine, EngineNetwork, Health, Image, Published, State, Usage};
+use crate::error::{Error, ErrorKind};
 
 /// How long the engine may take to answer. It is asked on the way, so a slow one must not hold anybody up.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long starting, stopping or describing a container may take.
+const LONG_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where the engine listens: `DOCKER_HOST`, or Docker's usual socket.
+pub(super) fn address() -> String {
+    std::env::var("DOCKER_HOST")
+        .ok()
+        .filter(|host| !host.is_empty())
+        .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned())
+}
 
 /// The engine's answer.
 #[derive(Debug, Clone, Default)]
@@ -19,20 +44,21 @@ pub(super) struct Answer {
     pub(super) networks6: Vec<Ipv6Net>,
 }
 
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 /// What the engine says of itself; nothing if none answers.
 pub(super) fn ask() -> Option<Answer> {
-    let host =
-        std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    let host = address();
     if let Some(socket) = host.strip_prefix("unix://")
         && !Path::new(socket).exists()
     {
         return None;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .ok()?;
-    runtime.block_on(async {
+    runtime().ok()?.block_on(async {
         tokio::time::timeout(PATIENCE, ask_at(&host))
             .await
             .ok()?
@@ -41,7 +67,9 @@ pub(super) fn ask() -> Option<Answer> {
 }
 
 async fn ask_at(host: &str) -> Result<Answer, bollard::errors::Error> {
-    let docker = Docker::connect_with_host(host)?.negotiate_version().await?;
+    let docker = bollard::Docker::connect_with_host(host)?
+        .negotiate_version()
+        .await?;
     let mut answer = Answer::default();
     answer.engine.major = docker
         .version()
@@ -69,4 +97,495 @@ async fn ask_at(host: &str) -> Result<Answer, bollard::errors::Error> {
         }
     }
     Ok(answer)
+}
+
+/// A line that a container wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LogLine {
+    /// The container's name.
+    pub(super) container: String,
+    /// When, RFC 3339 in UTC with nanoseconds, as the engine writes it.
+    pub(super) at: String,
+    /// The line, without its end.
+    pub(super) text: String,
+}
+
+/// Which lines of a container are wanted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LogWish {
+    /// The last so many; all of them without.
+    pub(super) tail: Option<u64>,
+    /// Only since then, in seconds of Unix time.
+    pub(super) since: Option<i64>,
+    /// Whether to go on with what is written from now on.
+    pub(super) follow: bool,
+}
+
+/// How a program in a container ended.
+#[derive(Debug, Clone)]
+pub(super) struct Executed {
+    pub(super) code: i64,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+/// A connection to an engine that answers.
+pub(super) struct Docker {
+    runtime: tokio::runtime::Runtime,
+    api: bollard::Docker,
+}
+
+impl std::fmt::Debug for Docker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Docker").finish_non_exhaustive()
+    }
+}
+
+impl Docker {
+    /// Connects to the engine at [`address`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Docker`], `engine.unreachable`.
+    pub(super) fn connect() -> Result<Self, Error> {
+        let host = address();
+        let unreachable = || {
+            Error::new(
+                ErrorKind::Docker,
+                "engine.unreachable",
+                format!("talk to the Docker engine at {host}: it does not answer"),
+            )
+            .hint("start it: `systemctl start docker`; `docker info` shows whether it runs")
+            .hint("where Docker is not installed yet: `mailu install --with-deps` installs it")
+        };
+        let runtime = runtime().map_err(|error| unreachable().source(error))?;
+        let api = runtime
+            .block_on(async {
+                tokio::time::timeout(PATIENCE, async {
+                    let api = bollard::Docker::connect_with_host(&host)?
+                        .negotiate_version()
+                        .await?;
+                    // Negotiating alone does not tell that somebody is there.
+                    api.ping().await?;
+                    Ok::<_, bollard::errors::Error>(api)
+                })
+                .await
+            })
+            .map_err(|error| unreachable().source(error))?
+            .map_err(|error| unreachable().source(error))?;
+        Ok(Self { runtime, api })
+    }
+
+    fn wait<T>(
+        &self,
+        doing: &str,
+        patience: Duration,
+        what: impl Future<Output = Result<T, bollard::errors::Error>>,
+    ) -> Result<T, Error> {
+        self.runtime
+            .block_on(async { tokio::time::timeout(patience, what).await })
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::Docker,
+                    "engine.slow",
+                    format!(
+                        "{doing}: the Docker engine did not answer within {} seconds",
+                        patience.as_secs()
+                    ),
+                )
+                .hint("`docker info` and `journalctl -u docker` show what it is doing")
+            })?
+            .map_err(|error| {
+                Error::new(ErrorKind::Docker, "engine.refused", doing.to_owned()).source(error)
+            })
+    }
+
+    /// The engine's version: `28.2.2`.
+    pub(super) fn version(&self) -> Result<String, Error> {
+        let version = self.wait("ask Docker for its version", PATIENCE, self.api.version())?;
+        Ok(version.version.unwrap_or_default())
+    }
+
+    /// Every container of the host, those that do not run included, in order of their names.
+    pub(super) fn containers(&self) -> Result<Vec<Container>, Error> {
+        self.matching(HashMap::new())
+    }
+
+    /// The containers of a Compose project, in order of their names.
+    pub(super) fn project(&self, project: &str) -> Result<Vec<Container>, Error> {
+        let label = format!("com.docker.compose.project={project}");
+        self.matching(HashMap::from([("label".to_owned(), vec![label])]))
+    }
+
+    fn matching(&self, filters: HashMap<String, Vec<String>>) -> Result<Vec<Container>, Error> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(filters),
+            ..ListContainersOptions::default()
+        };
+        let mut all = self.wait("list the containers", LONG_PATIENCE, async {
+            let mut all = Vec::new();
+            for summary in self.api.list_containers(Some(options)).await? {
+                let Some(id) = summary.id else { continue };
+                match self
+                    .api
+                    .inspect_container(&id, None::<InspectContainerOptions>)
+                    .await
+                {
+                    Ok(there) => all.push(container(there)),
+                    // It went away in between.
+                    Err(error) if is_absent(&error) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(all)
+        })?;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// A container by name or identifier.
+    pub(super) fn container(&self, name: &str) -> Result<Option<Container>, Error> {
+        self.wait(&format!("look at the container {name}"), PATIENCE, async {
+            match self
+                .api
+                .inspect_container(name, None::<InspectContainerOptions>)
+                .await
+            {
+                Ok(there) => Ok(Some(container(there))),
+                Err(error) if is_absent(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// An image by name, if the engine has it.
+    pub(super) fn image(&self, name: &str) -> Result<Option<Image>, Error> {
+        self.wait(&format!("look for the image {name}"), PATIENCE, async {
+            match self.api.inspect_image(name).await {
+                Ok(image) => Ok(Some(Image::new(
+                    image.id.unwrap_or_default(),
+                    image.repo_digests.unwrap_or_default(),
+                ))),
+                Err(error) if is_absent(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    /// Starts a container.
+    pub(super) fn start(&self, name: &str) -> Result<(), Error> {
+        self.wait(
+            &format!("start the container {name}"),
+            LONG_PATIENCE,
+            self.api
+                .start_container(name, None::<StartContainerOptions>),
+        )
+    }
+
+    /// Stops a container, which has `grace` seconds to end by itself.
+    pub(super) fn stop(&self, name: &str, grace: i32) -> Result<(), Error> {
+        let options = StopContainerOptions {
+            t: Some(grace),
+            ..StopContainerOptions::default()
+        };
+        self.wait(
+            &format!("stop the container {name}"),
+            LONG_PATIENCE,
+            self.api.stop_container(name, Some(options)),
+        )
+    }
+
+    /// Restarts a container, which has `grace` seconds to end by itself.
+    pub(super) fn restart(&self, name: &str, grace: i32) -> Result<(), Error> {
+        let options = RestartContainerOptions {
+            t: Some(grace),
+            ..RestartContainerOptions::default()
+        };
+        self.wait(
+            &format!("restart the container {name}"),
+            LONG_PATIENCE,
+            self.api.restart_container(name, Some(options)),
+        )
+    }
+
+    /// What a running container uses. Takes about a second: the engine compares two readings.
+    pub(super) fn usage(&self, names: &[String]) -> HashMap<String, Usage> {
+        let all = async {
+            stream::iter(names)
+                .map(|name| async move {
+                    let options = StatsOptions {
+                        stream: false,
+                        one_shot: false,
+                    };
+                    let mut readings = std::pin::pin!(self.api.stats(name, Some(options)));
+                    let reading = readings.next().await?.ok()?;
+                    Some((name.clone(), usage(&reading)))
+                })
+                .buffer_unordered(32)
+                .filter_map(|one| async { one })
+                .collect()
+                .await
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(2 * PATIENCE, all).await })
+            .unwrap_or_default()
+    }
+
+    /// Hands over the lines of `containers`, each container's in order; with `follow`, until `each` breaks or all have ended.
+    pub(super) fn logs(
+        &self,
+        containers: &[String],
+        wish: &LogWish,
+        each: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let streams = containers.iter().map(|name| {
+            let options = LogsOptions {
+                follow: wish.follow,
+                stdout: true,
+                stderr: true,
+                since: wish
+                    .since
+                    .and_then(|since| i32::try_from(since).ok())
+                    .unwrap_or_default(),
+                timestamps: true,
+                tail: wish
+                    .tail
+                    .map_or_else(|| "all".to_owned(), |n| n.to_string()),
+                ..LogsOptions::default()
+            };
+            self.api
+                .logs(name, Some(options))
+                .map(move |output| (name, output))
+                .boxed_local()
+        });
+        let mut lines = stream::select_all(streams);
+        self.runtime.block_on(async {
+            while let Some((name, output)) = lines.next().await {
+                let output = output.map_err(|error| {
+                    Error::new(
+                        ErrorKind::Docker,
+                        "engine.logs",
+                        format!("read the log of the container {name}"),
+                    )
+                    .source(error)
+                })?;
+                for line in String::from_utf8_lossy(&output.into_bytes()).lines() {
+                    let (at, text) = line.split_once(' ').unwrap_or((line, ""));
+                    let line = LogLine {
+                        container: name.clone(),
+                        at: at.to_owned(),
+                        text: text.to_owned(),
+                    };
+                    if each(line).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a program in a container, hands it `input`, and waits for it. Secrets go through `input`, never through `command`.
+    pub(super) fn execute(
+        &self,
+        name: &str,
+        command: &[&str],
+        input: Option<&[u8]>,
+        patience: Duration,
+    ) -> Result<Executed, Error> {
+        let config = ExecConfig {
+            attach_stdin: Some(input.is_some()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command.iter().map(|part| (*part).to_owned()).collect()),
+            ..ExecConfig::default()
+        };
+        let doing = format!("run `{}` in the container {name}", command.join(" "));
+        self.wait(&doing, patience, async {
+            let made = self.api.create_exec(name, config).await?;
+            let mut out = Vec::new();
+            let mut err = Vec::new();
+            if let StartExecResults::Attached {
+                mut output,
+                input: mut writer,
+            } = self.api.start_exec(&made.id, None).await?
+            {
+                let write = async {
+                    if let Some(input) = input {
+                        // A program that does not read all of it says itself what it did not like.
+                        let _ = writer.write_all(input).await;
+                    }
+                    let _ = writer.shutdown().await;
+                };
+                let read = async {
+                    while let Some(piece) = output.next().await {
+                        match piece? {
+                            LogOutput::StdErr { message } => err.extend_from_slice(&message),
+                            piece => out.extend_from_slice(&piece.into_bytes()),
+                        }
+                    }
+                    Ok::<(), bollard::errors::Error>(())
+                };
+                let ((), read) = futures_util::join!(write, read);
+                read?;
+            }
+            let ended = self.api.inspect_exec(&made.id).await?;
+            Ok(Executed {
+                code: ended.exit_code.unwrap_or(-1),
+                out: String::from_utf8_lossy(&out).into_owned(),
+                err: String::from_utf8_lossy(&err).into_owned(),
+            })
+        })
+    }
+}
+
+fn is_absent(error: &bollard::errors::Error) -> bool {
+    matches!(
+        error,
+        bollard::errors::Error::DockerResponseServerError {
+            status_code: 404,
+            ..
+        }
+    )
+}
+
+fn usage(reading: &ContainerStatsResponse) -> Usage {
+    let total = |stats: &Option<bollard::models::ContainerCpuStats>| {
+        let stats = stats.as_ref()?;
+        Some((
+            stats.cpu_usage.as_ref()?.total_usage?,
+            stats.system_cpu_usage?,
+            stats.online_cpus.unwrap_or(1),
+        ))
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
+    let cpu = total(&reading.cpu_stats)
+        .zip(total(&reading.precpu_stats))
+        .and_then(
+            |((own, system, processors), (own_before, system_before, _))| {
+                let system = system.checked_sub(system_before).filter(|n| *n > 0)?;
+                let own = own.saturating_sub(own_before);
+                Some(own as f64 / system as f64 * f64::from(processors) * 100.0)
+            },
+        );
+    let memory = reading.memory_stats.as_ref();
+    let cache = memory
+        .and_then(|memory| memory.stats.as_ref())
+        .and_then(|stats| {
+            stats
+                .get("inactive_file")
+                .or_else(|| stats.get("total_inactive_file"))
+        })
+        .copied()
+        .unwrap_or_default();
+    Usage::new(
+        cpu,
+        memory
+            .and_then(|memory| memory.usage)
+            .map(|used| used.saturating_sub(cache)),
+        memory.and_then(|memory| memory.limit),
+    )
+}
+
+fn container(there: ContainerInspectResponse) -> Container {
+    let config = there.config.unwrap_or_default();
+    let name = there.name.unwrap_or_default();
+    let mut out = Container::new(
+        name.trim_start_matches('/'),
+        config.image.unwrap_or_default(),
+    );
+    out.id = there.id.unwrap_or_default();
+    out.image_id = there.image.unwrap_or_default();
+    out.created_at = there.created.map(|at| at.to_string());
+    out.restarts = there
+        .restart_count
+        .and_then(|n| u64::try_from(n).ok())
+        .unwrap_or_default();
+    out.labels = config.labels.unwrap_or_default().into_iter().collect();
+    out.project = out.labels.get("com.docker.compose.project").cloned();
+    out.service = out.labels.get("com.docker.compose.service").cloned();
+    out.command = there
+        .path
+        .into_iter()
+        .chain(there.args.into_iter().flatten())
+        .collect();
+    out.environment = config
+        .env
+        .into_iter()
+        .flatten()
+        .filter_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            Some((key.to_owned(), value.to_owned()))
+        })
+        .collect();
+    if let Some(state) = there.state {
+        out.state = match state.status {
+            Some(ContainerStateStatusEnum::CREATED) => State::Created,
+            Some(ContainerStateStatusEnum::RUNNING) => State::Running,
+            Some(ContainerStateStatusEnum::PAUSED) => State::Paused,
+            Some(ContainerStateStatusEnum::RESTARTING) => State::Restarting,
+            Some(ContainerStateStatusEnum::REMOVING) => State::Removing,
+            Some(ContainerStateStatusEnum::DEAD) => State::Dead,
+            _ => State::Exited,
+        };
+        let started = |at: Option<String>| at.filter(|at| !at.starts_with("0001-"));
+        out.started_at = started(state.started_at);
+        out.finished_at = started(state.finished_at);
+        out.exit_code = state.exit_code;
+        out.out_of_memory = state.oom_killed.unwrap_or_default();
+        out.error = state.error.filter(|error| !error.is_empty());
+        if let Some(health) = state.health {
+            out.health = match health.status {
+                Some(HealthStatusEnum::STARTING) => Health::Starting,
+                Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
+                Some(HealthStatusEnum::UNHEALTHY) => Health::Unhealthy,
+                _ => Health::None,
+            };
+            out.health_output = health
+                .log
+                .into_iter()
+                .flatten()
+                .next_back()
+                .filter(|last| last.exit_code != Some(0))
+                .and_then(|last| last.output)
+                .map(|text| text.trim().to_owned());
+        }
+    }
+    if let Some(settings) = there.network_settings {
+        for (name, endpoint) in settings.networks.into_iter().flatten() {
+            let address = endpoint.ip_address.and_then(|text| text.parse().ok());
+            out.networks.insert(name, address);
+        }
+        for (port, bindings) in settings.ports.into_iter().flatten() {
+            let Some(inside) = port.strip_suffix("/tcp").and_then(|n| n.parse().ok()) else {
+                continue;
+            };
+            for binding in bindings.into_iter().flatten() {
+                let address = binding.host_ip.as_deref().map_or("", |ip| ip);
+                if let (Ok(address), Some(Ok(port))) = (
+                    if address.is_empty() {
+                        "0.0.0.0"
+                    } else {
+                        address
+                    }
+                    .parse(),
+                    binding.host_port.map(|port| port.parse()),
+                ) {
+                    out.published.push(Published::new(address, port, inside));
+                }
+            }
+        }
+        out.published.sort();
+    }
+    if let Some(host) = there.host_config {
+        out.network_mode = host.network_mode;
+    }
+    out.mounts = there
+        .mounts
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| Some((mount.source?, mount.destination?)))
+        .collect();
+    out
 }

@@ -7,6 +7,7 @@
 
 mod acme;
 mod certificate;
+mod compose;
 mod engine;
 mod entropy;
 #[cfg_attr(

@@ -1,5 +1,7 @@
 //! The container engine's networks and version, judged against a configuration. Asking the engine is the host's business.
 
+mod container;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -7,6 +9,8 @@ use ipnet::{IpNet, Ipv4Net};
 use crate::config::{Config, DEFAULT_PROXY_NETWORK};
 use crate::finding::Finding;
 use crate::network;
+
+pub use container::{Container, Health, Image, Published, State, Usage};
 
 /// What a container engine says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
