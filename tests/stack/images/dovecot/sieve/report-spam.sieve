@@ -1,0 +1,3 @@
+# Whatever is moved to Junk, rspamd learns as spam.
+require ["vnd.dovecot.execute", "copy", "imapsieve"];
+execute :pipe "spam";
