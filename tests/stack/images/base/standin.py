@@ -2,6 +2,7 @@
 
 Deliberately as unforgiving as Mailu: an unknown log level and an unknown word in PROXY_PROTOCOL end the process.
 """
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -78,7 +79,8 @@ def set_env(required_secret=False, coerce=False, secrets=()):
     for folder, _, files in os.walk("/run"):
         for name in files:
             if name.endswith(".pid"):
-                os.unlink(os.path.join(folder, name))
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
 
     return {name: globals()["coerce"](value) for name, value in os.environ.items()} if coerce else dict(os.environ)
 
@@ -139,19 +141,15 @@ def run(*commands, patience=3.0):
         signal.sigtimedwait({signal.SIGUSR2}, 0.2)
         code = reap(children)
     for pid in children:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
     end = time.monotonic() + patience
     while children and time.monotonic() < end:
         reap(children)
         time.sleep(0.02)
     for pid in children:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     sys.stdout.flush()
     os._exit(code)
 
