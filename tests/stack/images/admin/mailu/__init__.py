@@ -1,0 +1,52 @@
+"""A stand-in for Mailu's admin service, of the 2024.06 series: same paths, tables, log lines and refusals, none of its code."""
+import hashlib
+import hmac
+import logging
+
+import flask
+from gunicorn import glogging
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from . import config, sessions, store
+from .limiter import limiter
+
+
+class Quiet(logging.Filter):
+    """No access lines for the health check and for rspamd's polling; for direct requests (HTTP/1.1) only when debugging."""
+
+    def filter(self, record):
+        line = record.args["r"]
+        direct = line.endswith(" HTTP/1.1")
+        return not (direct and (logging.getLogger("gunicorn.access").getEffectiveLevel() > logging.DEBUG
+                                or line.endswith((" /ping HTTP/1.1", " /internal/rspamd/local_domains HTTP/1.1"))))
+
+
+class Logger(glogging.Logger):
+    def setup(self, cfg):
+        super().setup(cfg)
+        logging.getLogger("gunicorn.access").addFilter(Quiet())
+
+
+def create_app():
+    from . import api, auth, base, lookups, manage, ui
+
+    app = flask.Flask("mailu", static_folder=None)
+    app.cli.add_command(manage.mailu)
+    app.cli.add_command(manage.db)
+    app.config.update(config.load())
+    app.secret_key = app.config["SECRET_KEY"]
+    app.keys = {name: hmac.digest(app.secret_key.encode(), name.encode(), hashlib.sha256)
+                for name in ("DEVICE_COOKIE_KEY", "SRS_KEY", "TRUNCATED_PW_KEY")}
+    with app.app_context():
+        sessions.setup(app)
+        limiter.setup(app)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)
+    app.logger.setLevel(app.config["LOG_LEVEL"])
+    app.teardown_appcontext(store.close)
+    app.get("/ping")(lambda: "")
+    app.register_blueprint(ui.views, url_prefix=app.config["WEB_ADMIN"])
+    app.register_blueprint(base.views, url_prefix="/sso")
+    for module in (auth, lookups):
+        app.register_blueprint(module.views, url_prefix="/internal")
+    api.register(app)
+    return app
