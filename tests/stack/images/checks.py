@@ -67,11 +67,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == "quota": return self.send(json.dumps(QUOTA))
         value = answer(path)
         self.send("" if value is None else json.dumps(value), 404 if value is None else 200)
+    do_HEAD = do_GET
     def do_POST(self):
         QUOTA[urllib.parse.unquote(self.path).removeprefix("/internal/dovecot/quota/")] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.send("null")
     def send(self, text, status=200):
-        self.send_response(status); self.send_header("Content-Length", str(len(text))); self.end_headers(); self.wfile.write(text.encode())
+        self.send_response(status); self.send_header("Content-Length", str(len(text))); self.end_headers()
+        if self.command != "HEAD": self.wfile.write(text.encode())
 http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 '''
 
@@ -195,7 +197,7 @@ class Stack:
         if not good:
             self.failed += 1
             if found:
-                print(f"     {found}", flush=True)
+                print("     " + "\n     ".join(found[-3000:].splitlines()[-15:]), flush=True)
 
     def expect(self, what, found, *texts):
         self.tell(what, all(text in found for text in texts), found)

@@ -81,8 +81,8 @@ def block(name, *lines):
     return "\n".join([f"{name} {{", *(f"  {line}" for line in lines), "}"]) + "\n"
 
 
-# Not Mailu's, and without influence on what is found: compiling patterns at each first start takes a processor for many seconds.
-HERE = "disable_hyperscan = true;\n"
+# Not Mailu's, and without influence on what is found: compiling all suffixes takes a processor for many seconds (see the Dockerfile).
+HERE = 'url_tld = "/usr/share/rspamd/few/suffixes.dat";\n'
 
 COMPOSITES = """
 OLETOOLS_MACRO_MRAPTOR {
