@@ -72,8 +72,9 @@ for _ in range(2):
 ''')
         # For minutes, whatever comes from there: another message from the same sender to the same account waits too.
         stack.expect("a forged one has to come again later", found, "451 4.7.1 Try again later\n", "451 4.7.1 Try again later")
-        # Rspamd asks for the list some seconds after its start, and every five minutes: until then it does not know which domains are local.
-        stack.until("antispam knows our domains", lambda: "elements from http://admin:8080/internal/rspamd/local_domains" in stack.logs("antispam"))
+        # Rspamd asks for the list some seconds after its start: until then it does not know which domains are local. Each of its processes does.
+        stack.until("antispam knows our domains", lambda: any("(rspamd_proxy)" in line and "rspamd_kv_list_fin: read hash" in line and "local_domains" in line
+                                                              for line in stack.logs("antispam").splitlines()))
         found = stack.client(helpers + 'print(try_mail(stranger(), "x2@foreign.test", "anna@example.com", message("ben@example.com", "anna@example.com")))')
         stack.expect("nobody else writes in our domain's name", found, "554 5.7.1", "anti-spoofing")
         attached = '''

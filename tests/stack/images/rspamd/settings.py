@@ -81,8 +81,9 @@ def block(name, *lines):
     return "\n".join([f"{name} {{", *(f"  {line}" for line in lines), "}"]) + "\n"
 
 
-# Not Mailu's, and without influence on what is found: compiling all suffixes takes a processor for many seconds (see the Dockerfile).
-HERE = 'url_tld = "/usr/share/rspamd/few/suffixes.dat";\n'
+# Not Mailu's. Compiling all suffixes takes a processor for many seconds (see the Dockerfile). The list of local domains comes by HTTP:
+# rspamd asks for it after this interval, usually 5 minutes, and until then takes no domain for a local one.
+HERE = 'url_tld = "/usr/share/rspamd/few/suffixes.dat";\nmap_watch_interval = 5s;\n'
 
 COMPOSITES = """
 OLETOOLS_MACRO_MRAPTOR {
