@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Proves that this image is as hard to please as Mailu's front. Run inside it, by ./check.sh; takes less than a minute.
+"""Proves that this image is as hard to please as Mailu's front.
+
+    python3 tests/stack/images/nginx/check.py [IMAGE]    needs an engine (DOCKER_HOST) on which the image is built
+
+It runs itself inside the image, without a network, and takes less than a minute.
 
 The admin service and the servers behind are played by threads of this process.
 """
@@ -16,6 +20,11 @@ import sys
 import threading
 import time
 import urllib.parse
+
+if not os.path.exists("/start.py"):
+    image = sys.argv[1] if len(sys.argv) > 1 else "ghcr.io/mailu/nginx:2024.06.57"
+    with open(__file__) as script:
+        sys.exit(subprocess.call(["docker", "run", "--rm", "-i", "--network", "none", "--entrypoint", "python3", image, "-"], stdin=script))
 
 START = time.monotonic()
 ENV = {

@@ -47,7 +47,7 @@ def database():
 
 # ------------------------------------------------------------------------------------------------------ Roundcube
 def plugins():
-    """Those that are wished for and there, or the usual ones (Debian has no carddav and no enigma); Mailu's own in any case."""
+    """Those that are wished for and there, or the usual ones (without carddav and enigma, which Debian has not or not whole); Mailu's own in any case."""
     there = os.listdir(f"{ROUNDCUBE}/plugins")
     wished = [name for name in env.get("ROUNDCUBE_PLUGINS", "").replace(" ", "").split(",") if name in there]
     usual = ["archive", "zipdownload", "markasjunk", "managesieve"]
