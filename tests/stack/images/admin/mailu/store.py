@@ -175,6 +175,7 @@ def schema():
 class Store:
     def __init__(self, uri):
         self.connection = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=5)
+        self.observer = lambda action, record: None
         self.commit, self.rollback, self.close = self.connection.commit, self.connection.rollback, self.connection.close
 
     def run(self, sql, *values):
@@ -217,7 +218,7 @@ class Store:
         try:
             return column.into(value)
         except (ValueError, TypeError, AttributeError, UnicodeError) as error:
-            kind = f"{type(error).__module__}.{type(error).__name__}".removeprefix("builtins.")
+            kind = f"{type(error).__module__}.{type(error).__name__}"
             raise StatementError(f"({kind}) {error}\n[SQL: {sql}]\n(Background on this error at: https://sqlalche.me/e/20/9h9h)") from error
 
     def find(self, table, **equal):
@@ -236,7 +237,9 @@ class Store:
         sql = f'INSERT INTO "{table}" ({", ".join(values)}) VALUES ({", ".join("?" * len(values))})'
         cursor = self.run(sql, *(self.encode(table, name, value, sql) for name, value in values.items()))
         key = values[KEYS[table]]
-        return self.get(table, cursor.lastrowid if key is None else key)
+        record = self.get(table, cursor.lastrowid if key is None else key)
+        self.observer("Created", record)
+        return record
 
     def add_mailbox(self, table, localpart, domain_name, **values):
         return self.add(table, localpart=localpart, domain_name=domain_name, email=f"{localpart}@{domain_name}", **values)
@@ -252,6 +255,7 @@ class Store:
 
     def delete(self, record):
         """With whatever hangs on the record, as the object mapper would."""
+        self.observer("Deleted", record)
         if record.table == "domain":
             for table in ("user", "alias", "alternative"):
                 for child in self.find(table, domain_name=record.name):
