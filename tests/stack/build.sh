@@ -60,7 +60,7 @@ files_hash() { # DIRECTORY: of names, modes and contents
 }
 public="root.hints root.key ca.pem"
 has_material() { grep -q '^COPY.* stack/' "$here/images/$1/Dockerfile"; }
-hash_of() {
+hash_of() { # NAME, whose base has been asked for before
     if [ "$1" = debian ]; then
         echo "debootstrap $release minbase"
         return
@@ -72,7 +72,7 @@ hash_of() {
             outside) files_hash "$world" ;;
             *) (cd "$world" && cat $public) ;;
         esac
-        [ -z "$(base_of "$1")" ] || hash_of "$(base_of "$1")"
+        eval "echo \"\${hash_$(base_of "$1"):-}\""
     } | sha256sum | cut -c1-32
 }
 
@@ -98,7 +98,13 @@ make_world() {
     mv "$world.new" "$world"
 }
 
-wanted() { for name in $order; do echo "$name $(tag "$name") $(hash_of "$name")"; done; }
+wanted() {
+    for name in $order; do
+        hash=$(hash_of "$name")
+        eval "hash_$name=\$hash"
+        echo "$name $(tag "$name") $hash"
+    done
+}
 
 case ${1:-} in
     --names) for name in $(all); do echo "$name $(tag "$name")"; done; exit ;;

@@ -22,9 +22,9 @@ case $1 in
         docker run -d --name world_outside --hostname mx.outside.test --restart always --network internet --ip 198.51.100.10 \
             --cap-add NET_ADMIN mailu-stack/outside >/dev/null
         tries=0
-        until [ "$(docker inspect -f '{{.State.Health.Status}}' world_outside)" = healthy ]; do
+        until docker exec world_outside test -e /run/ready 2>/dev/null; do
             tries=$((tries + 1))
-            if [ $tries -gt 300 ]; then
+            if [ $tries -gt 300 ] || [ "$(docker inspect -f '{{.RestartCount}}' world_outside)" -gt 1 ]; then
                 echo "the world did not start:" >&2
                 docker logs --tail 40 world_outside >&2
                 exit 1
