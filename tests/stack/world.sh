@@ -20,7 +20,7 @@ case $1 in
     up)
         docker network create -d macvlan -o parent=internet --subnet 198.51.100.0/24 --gateway 198.51.100.254 internet >/dev/null
         docker run -d --name world_outside --hostname mx.outside.test --restart always --network internet --ip 198.51.100.10 \
-            --cap-add NET_ADMIN mailu-stack/outside >/dev/null
+            --cap-add NET_ADMIN --tmpfs /run mailu-stack/outside >/dev/null
         tries=0
         until docker exec world_outside test -e /run/ready 2>/dev/null; do
             tries=$((tries + 1))
