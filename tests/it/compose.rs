@@ -321,7 +321,7 @@ fn filters_in_the_webmail_work_without_a_public_sieve_port() {
 }
 
 /// YAML as JSON, through a parser that is not ours.
-fn parse(text: &str) -> Value {
+pub(crate) fn parse(text: &str) -> Value {
     fn convert(yaml: &Yaml<'_>) -> Value {
         match yaml {
             Yaml::Value(Scalar::Null) => Value::Null,
