@@ -1,30 +1,12 @@
 """A stand-in for Mailu's admin service, of the 2024.06 series: same paths, tables, log lines and refusals, none of its code."""
 import hashlib
 import hmac
-import logging
 
 import flask
-from gunicorn import glogging
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import config, sessions, store
 from .limiter import limiter
-
-
-class Quiet(logging.Filter):
-    """No access lines for the health check and for rspamd's polling; for direct requests (HTTP/1.1) only when debugging."""
-
-    def filter(self, record):
-        line = record.args["r"]
-        direct = line.endswith(" HTTP/1.1")
-        return not (direct and (logging.getLogger("gunicorn.access").getEffectiveLevel() > logging.DEBUG
-                                or line.endswith((" /ping HTTP/1.1", " /internal/rspamd/local_domains HTTP/1.1"))))
-
-
-class Logger(glogging.Logger):
-    def setup(self, cfg):
-        super().setup(cfg)
-        logging.getLogger("gunicorn.access").addFilter(Quiet())
 
 
 def create_app():

@@ -45,7 +45,7 @@ def strip_prefix(value):
 
 
 def check_password(user, password):
-    """Raises ValueError when what is stored is not a hash; nobody can log in with such an account, and the request fails."""
+    """What is stored but not a hash fits no password (the last of the schemes takes it, and refuses)."""
     if password == "":
         return False
     remembered = _verified.get(user.email)

@@ -3,10 +3,6 @@ import datetime
 import re
 import time
 
-import dns.exception
-import dns.flags
-import dns.name
-import dns.resolver
 import flask
 import idna
 
@@ -104,6 +100,10 @@ def names(setting):
 
 @views.get("/postfix/dane/<domain>")
 def dane(domain):
+    import dns.exception
+    import dns.flags
+    import dns.name
+    import dns.resolver
     resolver = dns.resolver.Resolver()
     resolver.use_edns(0, dns.flags.DO, 1232)
     resolver.flags = dns.flags.AD | dns.flags.RD

@@ -195,7 +195,7 @@ def setmanager(domain_name, user_name):
 @click.option("-s", "--secrets", is_flag=True, help="Include secret attributes (dkim-key, passwords).")
 @click.option("-d", "--dns", is_flag=True, help="Include dns records.")
 @click.option("-c", "--color", is_flag=True, help="Force colorized output.")
-@click.option("-o", "--output-file", "output", default=sys.stdout, type=click.File(mode="w"), help="Save configuration to file.")
+@click.option("-o", "--output-file", "output", default="-", type=click.File(mode="w"), help="Save configuration to file.")
 @click.option("-j", "--json", "as_json", is_flag=True, help="Export configuration in json format.")
 @click.argument("only", metavar="[FILTER]...", nargs=-1)
 def config_export(full, secrets, dns, color, output, as_json, only):
@@ -218,7 +218,7 @@ def config_export(full, secrets, dns, color, output, as_json, only):
 @click.option("-c", "--color", is_flag=True, help="Force colorized output.")
 @click.option("-u", "--update", is_flag=True, help="Update mode - merge input with existing config.")
 @click.option("-n", "--dry-run", is_flag=True, help="Perform a trial run with no changes made.")
-@click.argument("source", metavar="[FILENAME|-]", type=click.File(mode="r"), default=sys.stdin)
+@click.argument("source", metavar="[FILENAME|-]", type=click.File(mode="r"), default="-")
 def config_import(verbose, secrets, debug, quiet, color, update, dry_run, source):
     """Import configuration as YAML or JSON from stdin or file"""
     work = transfer.Import(store(), update=update, verbose=0 if quiet else verbose, secrets=secrets)
