@@ -113,6 +113,11 @@ class Configuration(Case):
     def test_the_database_is_in_mailus_shape(self):
         self.assertEqual(self.rows("SELECT version_num FROM alembic_version"), [("0ba45693748d",)])
         self.assertEqual(self.rows("PRAGMA journal_mode"), [("delete",)])
+        for statement in ("ALTER TABLE user DROP COLUMN change_pw_next_login", "ALTER TABLE user DROP COLUMN reply_enddate",
+                          "UPDATE alembic_version SET version_num = '3b7eee912b41'"):
+            self.rows(statement)
+        self.assertEqual(self.app.test_cli_runner().invoke(args=["db", "upgrade"]).exit_code, 0)
+        self.assertEqual(self.rows("SELECT version_num, change_pw_next_login, reply_enddate FROM alembic_version, user"), [("0ba45693748d", 0, "2999-12-31")])
         self.rows("UPDATE alembic_version SET version_num = '9a5866105f5a'")
         self.assertEqual(flask("db", "upgrade")[0], 1)
 

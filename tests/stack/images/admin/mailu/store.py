@@ -6,7 +6,7 @@ import flask
 import idna
 
 HEAD = "0ba45693748d"
-# What `flask db upgrade` knows the way from: the heads of 1.9 and 2.0, and the steps between them and ours.
+# What `flask db upgrade` knows the way from: the last revisions of 1.9 and 2.0, and our own.
 KNOWN = ("3b7eee912b41", "7ac252f2bbbf", HEAD)
 
 

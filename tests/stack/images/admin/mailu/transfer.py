@@ -460,7 +460,7 @@ class Import:
         if record:
             if self.update and "_plain" in values and table == "user":
                 try:
-                    if accounts.check_password(record, values["_plain"]):
+                    if accounts.context().verify(values["_plain"], accounts.strip_prefix(record.password)):
                         own["password"] = record.password
                 except ValueError:
                     pass
