@@ -65,9 +65,9 @@ pub enum Color {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a deployment, or bring an existing one to what is asked for.
+    /// Make a deployment, or bring an existing one to what is asked for, and start it.
     Install(Install),
-    /// Bring a deployment's files to what its mailu.toml says.
+    /// Bring a deployment's files to what its mailu.toml says, and its containers, if it has some.
     Apply(Apply),
     /// Show what `apply` would do.
     Plan(Apply),
@@ -194,6 +194,9 @@ pub struct Install {
     /// Write everything and start nothing. Works without Docker.
     #[arg(long)]
     pub no_start: bool,
+    /// How long each service may take to become ready. Without it, as long as is usual for each.
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
     /// Install Docker, Compose and Traefik first.
     #[arg(long)]
     pub with_deps: bool,
@@ -229,6 +232,9 @@ pub struct Apply {
     /// Show what would be done.
     #[arg(long)]
     pub dry_run: bool,
+    /// How long each service may take to become ready. Without it, as long as is usual for each.
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
 }
 
 /// `mailu render`

@@ -18,6 +18,9 @@ pub(crate) const FINDINGS: u8 = 1;
 /// It failed, or was called wrongly.
 pub(crate) const FAILED: u8 = 2;
 
+/// Somebody stopped it: 128 + SIGINT, as shells count.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// The whole command line, for completions, the manual and the list of operations.
 pub fn command() -> clap::Command {
     Cli::command()
@@ -52,7 +55,11 @@ pub fn run() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             printer.error(&error, writes);
-            ExitCode::from(FAILED)
+            ExitCode::from(if error.code() == "interrupted" {
+                INTERRUPTED
+            } else {
+                FAILED
+            })
         }
     }
 }

@@ -2,13 +2,18 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use mailu_core::dns::{Data, Level, Report};
 use mailu_core::host::{Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
+use mailu_core::start::{Done, Run, Stage};
 use mailu_core::{Error, Finding, Severity};
 use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use crate::args::{Color, Global};
 
@@ -128,6 +133,11 @@ impl Printer {
     pub(crate) fn outcome(&mut self, outcome: &Outcome, dry_run: bool) -> Result<u8, Error> {
         self.findings(&outcome.plan.findings);
         self.overrides(&outcome.plan);
+        let found = outcome.run.as_ref().map(|run| run.findings.as_slice());
+        let found = found.unwrap_or_default();
+        if !self.json {
+            self.findings(found);
+        }
         let conflicts = self.conflicts(&outcome.plan);
         if self.json {
             self.data(outcome)?;
@@ -138,6 +148,8 @@ impl Printer {
             ));
         } else if dry_run {
             self.steps(&outcome.plan);
+        } else if let Some(run) = &outcome.run {
+            self.run(outcome, run);
         } else if outcome.performed {
             self.line(format_args!(
                 "{GREEN}{}{GREEN:#}: done",
@@ -149,11 +161,44 @@ impl Printer {
                 outcome.plan.mail_host
             ));
         }
-        Ok(if conflicts {
+        Ok(if conflicts || mailu_core::has_errors(found) {
             crate::FINDINGS
         } else {
             crate::FINE
         })
+    }
+
+    /// What bringing a server up did and found.
+    fn run(&mut self, outcome: &Outcome, run: &Run) {
+        let host = &outcome.plan.mail_host;
+        for change in &run.changes {
+            self.line(format_args!("  {change}"));
+        }
+        for done in [
+            Done::Created,
+            Done::Recreated,
+            Done::Restarted,
+            Done::Started,
+        ] {
+            let services = run.touched(done);
+            if !services.is_empty() {
+                self.line(format_args!("  {}: {}", done.as_str(), services.join(", ")));
+            }
+        }
+        for fact in &run.verified {
+            self.line(format_args!("  {GREEN}✓{GREEN:#} {}", fact.message));
+        }
+        let style = if run.installed { GREEN } else { RED };
+        let result = if !run.installed {
+            "not installed yet; once what is said above is put right, the same command continues"
+        } else if run.is_unchanged() && !outcome.performed {
+            "nothing to do: it is installed and works, and no container was touched"
+        } else if run.is_unchanged() {
+            "done; no container was touched"
+        } else {
+            "installed, and it works"
+        };
+        self.line(format_args!("{style}{host}{style:#}: {result}"));
     }
 
     fn overrides(&mut self, plan: &Plan) {
@@ -357,14 +402,38 @@ pub(crate) fn describe(step: &Step) -> String {
 #[derive(Debug)]
 pub(crate) struct Steps {
     verbose: bool,
+    quiet: bool,
     log: Option<std::fs::File>,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Steps {
     pub(crate) fn new(printer: &Printer, log: Option<std::fs::File>) -> Self {
         Self {
             verbose: printer.verbose && !printer.quiet,
+            quiet: printer.quiet,
             log,
+            interrupted: Arc::default(),
+        }
+    }
+
+    /// From now on Ctrl-C stops at the next point from which the same command continues; a second one at once.
+    pub(crate) fn stops_when_interrupted(&self) {
+        for signal in [SIGINT, SIGTERM] {
+            let flag = Arc::clone(&self.interrupted);
+            let code = i32::from(crate::INTERRUPTED);
+            // Without a handler the signal ends the process, which is all that it has to do.
+            let _ = flag::register_conditional_shutdown(signal, code, Arc::clone(&flag))
+                .and_then(|_| flag::register(signal, flag));
+        }
+    }
+
+    fn tell(&mut self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{DIM}{text}{DIM:#}");
+        }
+        if let Some(log) = &mut self.log {
+            let _ = writeln!(log, "{text}");
         }
     }
 }
@@ -378,6 +447,20 @@ impl Progress for Steps {
         if let Some(log) = &mut self.log {
             let _ = writeln!(log, "[{number}/{total}] {text}");
         }
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        if self.verbose {
+            self.tell(&format!("[{}]", stage.as_str()));
+        }
+    }
+
+    fn said(&mut self, line: &str) {
+        self.tell(line);
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 }
 

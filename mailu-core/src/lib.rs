@@ -21,6 +21,7 @@ pub mod paths;
 pub mod plan;
 mod render;
 mod secret;
+pub mod start;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, Invalid};

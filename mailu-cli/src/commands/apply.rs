@@ -1,10 +1,10 @@
 //! `mailu apply`, `mailu plan`
 
 use mailu_core::Error;
-use mailu_core::plan::{Action, Plan, Request};
+use mailu_core::plan::Request;
 
 use super::chosen;
-use super::install::request_choices;
+use super::install::{request_choices, waiting};
 use crate::args::{Apply, Global};
 use crate::output::{Printer, Steps};
 
@@ -21,22 +21,9 @@ pub(crate) fn run(
     let outcome = if dry_run {
         mailu.plan(&layout, &request)?
     } else {
-        mailu.deploy(&layout, &request, &mut Steps::new(printer, None))?
+        let mut steps = Steps::new(printer, None);
+        steps.stops_when_interrupted();
+        mailu.apply(&layout, &request, &waiting(args.wait), &mut steps)?
     };
-    let code = printer.outcome(&outcome, dry_run)?;
-    if outcome.performed && !printer.json && changes_containers(&outcome.plan) {
-        printer.note(format_args!(
-            "Running containers keep their old settings until `docker compose up -d` in {}.",
-            outcome.plan.directory.display()
-        ));
-    }
-    Ok(code)
-}
-
-/// Whether Compose would make a container anew.
-fn changes_containers(plan: &Plan) -> bool {
-    let files = ["docker-compose.yml", ".env", "mailu.env"].map(|name| plan.directory.join(name));
-    plan.steps.iter().any(|step| {
-        matches!(step.action, Action::CreateFile | Action::UpdateFile) && files.contains(&step.path)
-    })
+    printer.outcome(&outcome, dry_run)
 }

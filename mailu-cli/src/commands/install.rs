@@ -2,8 +2,9 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
-use mailu_core::host::Mailu;
+use mailu_core::host::{Mailu, UpOptions};
 use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::{DEFAULT_ROOT, Layout};
 use mailu_core::plan::Request;
@@ -47,16 +48,32 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
         let outcome = mailu.plan(&layout, &request)?;
         return printer.outcome(&outcome, true);
     }
-    if !args.no_start {
-        return Err(cannot_start(args.with_deps));
+    if args.with_deps {
+        return Err(Error::new(
+            ErrorKind::Docker,
+            "install.with_deps",
+            "start the mail server: installing Docker, Compose and Traefik is not part of this version; nothing was changed",
+        )
+        .hint("Docker's own guide: https://docs.docker.com/engine/install/"));
     }
     let log = open_log(global, printer);
-    let outcome = mailu.deploy(&layout, &request, &mut Steps::new(printer, log))?;
+    let mut steps = Steps::new(printer, log);
+    let outcome = if args.no_start {
+        mailu.deploy(&layout, &request, &mut steps)?
+    } else {
+        steps.stops_when_interrupted();
+        mailu.install(&layout, &request, &waiting(args.wait), &mut steps)?
+    };
     let code = printer.outcome(&outcome, false)?;
     if !printer.json && outcome.plan.conflicts.is_empty() {
         printer.summary(&outcome.details, &outcome.dns, &outcome.next);
     }
     Ok(code)
+}
+
+/// How long each service may take.
+pub(crate) fn waiting(seconds: Option<u64>) -> UpOptions {
+    UpOptions::new(seconds.map(Duration::from_secs))
 }
 
 /// Copies what was chosen about edited files.
@@ -291,35 +308,6 @@ fn secret(flag: Option<String>, file: Option<&Path>, what: &str) -> Result<Optio
         (None, None) => return Ok(None),
     };
     Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
-}
-
-fn cannot_start(with_deps: bool) -> Error {
-    let found = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|directory| directory.join("docker").is_file())
-    });
-    let (code, reason) = if with_deps {
-        (
-            "install.with_deps",
-            "installing Docker, Compose and Traefik is not part of this version",
-        )
-    } else if found {
-        (
-            "install.start",
-            "starting containers is not part of this version",
-        )
-    } else {
-        (
-            "install.no_docker",
-            "there is no `docker` program on this host",
-        )
-    };
-    let error = Error::new(ErrorKind::Docker, code, format!("start the mail server: {reason}; nothing was changed"))
-        .hint("add --no-start: it writes everything (files, keys, secrets, DNS records) and starts nothing");
-    if found {
-        error.hint("then, in the deployment's directory: `docker compose up -d`")
-    } else {
-        error.hint("Docker's own guide: https://docs.docker.com/engine/install/")
-    }
 }
 
 /// AgencyStack's log of this installation.

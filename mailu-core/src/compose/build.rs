@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::labels;
 use crate::config::{Config, LogDriver, MailPort, TlsMode, Via, Webmail};
+use crate::hash::sha256;
 use crate::network;
 
 /// A Compose project.
@@ -120,10 +121,35 @@ dovecot -c /etc/dovecot/proxy.conf </dev/null >/proc/1/fd/1 2>/proc/1/fd/2; ";
 /// network that address may send mail to anybody; in `access` it may not.
 pub fn build(config: &Config) -> Compose {
     let builder = Builder::new(config);
-    Compose {
+    let mut compose = Compose {
         services: builder.services(),
         networks: builder.networks(),
+    };
+    for service in &mut compose.services {
+        let hash = definition(service, &compose.networks);
+        service.labels.push((DEFINITION.to_owned(), hash));
     }
+    compose
+}
+
+/// The label with the hash of what a service's container is made by, without its image and the variables of `mailu.env`:
+/// those can be seen of a container, and Compose would make every container anew for a variable that one of them reads.
+pub const DEFINITION: &str = "mailu.definition";
+
+fn definition(service: &Service, networks: &[NetworkDef]) -> String {
+    let own = Service {
+        image: String::new(),
+        depends_on: Vec::new(),
+        ..service.clone()
+    };
+    let networks: Vec<&NetworkDef> = networks
+        .iter()
+        .filter(|network| own.networks.iter().any(|(name, _)| *name == network.name))
+        .collect();
+    let text = serde_json::json!({ "service": own, "networks": networks }).to_string();
+    let mut hash = sha256(text.as_bytes());
+    hash.truncate(16);
+    hash
 }
 
 struct Builder<'a> {

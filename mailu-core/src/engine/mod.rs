@@ -52,18 +52,25 @@ impl EngineNetwork {
 /// (`ip6tables` is on by default).
 const IPV6_SINCE: u32 = 27;
 
-/// The command that makes the network which Traefik and the fronts share; absent where that network is the operator's own.
-pub fn proxy_command(config: &Config) -> Option<String> {
+/// The network which Traefik and the fronts share, as it is made; absent where that network is the operator's own.
+pub fn proxy_network(config: &Config) -> Option<EngineNetwork> {
     let traefik = &config.traefik;
     if !config.tls.mode.behind_traefik() || traefik.network.as_str() != DEFAULT_PROXY_NETWORK {
         return None;
     }
     let subnet = traefik.subnet?;
+    let mut wanted = EngineNetwork::new(traefik.network.as_str(), subnet);
+    wanted.gateway = Some(network::first_address(subnet)?);
+    wanted.range = Some(network::traefik_range(subnet)?);
+    Some(wanted)
+}
+
+/// The command that makes [`proxy_network`].
+pub fn proxy_command(config: &Config) -> Option<String> {
+    let wanted = proxy_network(config)?;
     Some(format!(
-        "docker network create --subnet {subnet} --gateway {} --ip-range {} {}",
-        network::first_address(subnet)?,
-        network::traefik_range(subnet)?,
-        traefik.network
+        "docker network create --subnet {} --gateway {} --ip-range {} {}",
+        wanted.subnet, wanted.gateway?, wanted.range?, wanted.name
     ))
 }
 

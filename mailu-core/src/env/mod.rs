@@ -2,6 +2,7 @@
 
 mod file;
 mod merge;
+mod readers;
 mod render;
 pub(crate) mod table;
 pub(crate) mod together;
@@ -11,6 +12,7 @@ use std::fmt;
 pub use file::{EnvFile, EnvValue};
 pub use merge::{Base, Conflict, Merged, Override, merge};
 pub(crate) use render::judge;
+pub use readers::reads;
 pub use render::{Variables, check, compose_variables, mailu_variables};
 pub use table::is_secret;
 

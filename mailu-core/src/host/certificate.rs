@@ -248,7 +248,7 @@ fn pkcs8(algorithm: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Opt
 }
 
 /// Whether a certificate is for `name` (RFC 9525 §6.3): exactly, or by a wildcard for its first label.
-fn covers(certificate: &X509Certificate<'_>, name: &str) -> bool {
+pub(super) fn covers(certificate: &X509Certificate<'_>, name: &str) -> bool {
     let Ok(Some(names)) = certificate.subject_alternative_name() else {
         return false;
     };

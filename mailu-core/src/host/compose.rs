@@ -2,16 +2,21 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::paths::quoted;
 
 /// How many of its last lines are shown when it fails.
 const LAST_WORDS: usize = 12;
+
+/// How often a waiting run looks whether to go on.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Variables of the caller's shell that would change what Compose makes of a deployment's files.
 const MISLEADING: [&str; 10] = [
@@ -111,6 +116,25 @@ impl Compose {
         arguments: &[&str],
         said: &mut dyn FnMut(&str),
     ) -> Result<(), Error> {
+        self.run_until(directory, arguments, &mut |line| {
+            if let Some(line) = line {
+                said(line);
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`Compose::run`], and asks `each` every now and then without a line whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Compose::run`]; `interrupted` if `each` breaks.
+    pub(super) fn run_until(
+        &self,
+        directory: &Path,
+        arguments: &[&str],
+        each: &mut dyn FnMut(Option<&str>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let typed = self.typed(directory, &arguments.join(" "));
         let failed = |why: String| {
             Error::new(
@@ -134,8 +158,18 @@ impl Compose {
             child.stderr.take().map(|err| reader(err, send)),
         ];
         let mut last = VecDeque::new();
-        for line in lines {
-            said(&line);
+        loop {
+            let line = match lines.recv_timeout(PAUSE) {
+                Ok(line) => Some(line),
+                Err(mpsc::RecvTimeoutError::Timeout) => None,
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            };
+            if each(line.as_deref()).is_break() {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(interrupted());
+            }
+            let Some(line) = line else { continue };
             if last.len() == LAST_WORDS {
                 last.pop_front();
             }
@@ -154,6 +188,16 @@ impl Compose {
         Err(failed(format!("{status}\n{}", said.join("\n")))
             .hint(format!("`{typed}` shows it again")))
     }
+}
+
+/// The error of a run that was told to stop.
+pub(super) fn interrupted() -> Error {
+    Error::new(
+        ErrorKind::Docker,
+        "interrupted",
+        "go on: the run was interrupted",
+    )
+    .hint("the same command continues where it stopped")
 }
 
 fn reader(from: impl Read + Send + 'static, to: mpsc::Sender<String>) -> thread::JoinHandle<()> {

@@ -10,7 +10,7 @@ use bollard::container::LogOutput;
 use bollard::exec::StartExecResults;
 use bollard::models::{
     ContainerInspectResponse, ContainerStateStatusEnum, ContainerStatsResponse, ExecConfig,
-    HealthStatusEnum,
+    HealthStatusEnum, Ipam, IpamConfig, NetworkCreateRequest,
 };
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, ListNetworksOptions, LogsOptions,
@@ -394,7 +394,20 @@ impl Docker {
         input: Option<&[u8]>,
         patience: Duration,
     ) -> Result<Executed, Error> {
+        self.execute_as(name, None, command, input, patience)
+    }
+
+    /// As [`Docker::execute`], as a certain user of the container.
+    pub(super) fn execute_as(
+        &self,
+        name: &str,
+        user: Option<&str>,
+        command: &[&str],
+        input: Option<&[u8]>,
+        patience: Duration,
+    ) -> Result<Executed, Error> {
         let config = ExecConfig {
+            user: user.map(str::to_owned),
             attach_stdin: Some(input.is_some()),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
@@ -436,6 +449,118 @@ impl Docker {
                 out: String::from_utf8_lossy(&out).into_owned(),
                 err: String::from_utf8_lossy(&err).into_owned(),
             })
+        })
+    }
+}
+
+/// A network of the engine, with what Compose notes on it.
+#[derive(Debug, Clone)]
+pub(super) struct Net {
+    pub(super) name: String,
+    /// The Compose project that it belongs to.
+    pub(super) project: Option<String>,
+    /// Its name in that project.
+    pub(super) key: Option<String>,
+    pub(super) subnets: Vec<IpNet>,
+    pub(super) gateways: Vec<std::net::IpAddr>,
+    pub(super) internal: bool,
+    pub(super) ipv6: bool,
+}
+
+/// For bringing a deployment up.
+impl Docker {
+    /// Every network.
+    pub(super) fn nets(&self) -> Result<Vec<Net>, Error> {
+        let all = self.wait(
+            "list the networks",
+            PATIENCE,
+            self.api.list_networks(None::<ListNetworksOptions>),
+        )?;
+        Ok(all
+            .into_iter()
+            .map(|network| {
+                let labels = network.labels.unwrap_or_default();
+                let config = network.ipam.and_then(|ipam| ipam.config);
+                let config = config.unwrap_or_default();
+                Net {
+                    name: network.name.unwrap_or_default(),
+                    project: labels.get("com.docker.compose.project").cloned(),
+                    key: labels.get("com.docker.compose.network").cloned(),
+                    subnets: config
+                        .iter()
+                        .filter_map(|one| one.subnet.as_ref()?.parse().ok())
+                        .collect(),
+                    gateways: config
+                        .iter()
+                        .filter_map(|one| one.gateway.as_ref()?.parse().ok())
+                        .collect(),
+                    internal: network.internal.unwrap_or_default(),
+                    ipv6: network.enable_ipv6.unwrap_or_default(),
+                }
+            })
+            .collect())
+    }
+
+    /// Makes a bridge network.
+    pub(super) fn make_network(&self, wanted: &EngineNetwork) -> Result<(), Error> {
+        let request = NetworkCreateRequest {
+            name: wanted.name.clone(),
+            ipam: Some(Ipam {
+                config: Some(vec![IpamConfig {
+                    subnet: Some(wanted.subnet.to_string()),
+                    gateway: wanted.gateway.map(|gateway| gateway.to_string()),
+                    ip_range: wanted.range.map(|range| range.to_string()),
+                    ..IpamConfig::default()
+                }]),
+                ..Ipam::default()
+            }),
+            ..NetworkCreateRequest::default()
+        };
+        self.wait(
+            &format!("make the network {}", wanted.name),
+            LONG_PATIENCE,
+            self.api.create_network(request),
+        )
+        .map(drop)
+    }
+
+    /// The health check of a container, as Docker keeps it: `CMD-SHELL` and a text, or `CMD` and words.
+    pub(super) fn health_test(&self, name: &str) -> Result<Option<Vec<String>>, Error> {
+        let there = self.wait(
+            &format!("look at the container {name}"),
+            PATIENCE,
+            self.api
+                .inspect_container(name, None::<InspectContainerOptions>),
+        )?;
+        Ok(there
+            .config
+            .and_then(|config| config.healthcheck)
+            .and_then(|check| check.test)
+            .filter(|test| !test.is_empty()))
+    }
+
+    /// The variables that an image brings along, if the engine has it.
+    pub(super) fn image_environment(
+        &self,
+        image: &str,
+    ) -> Result<Option<std::collections::BTreeMap<String, String>>, Error> {
+        self.wait(&format!("look for the image {image}"), PATIENCE, async {
+            match self.api.inspect_image(image).await {
+                Ok(image) => Ok(Some(
+                    image
+                        .config
+                        .and_then(|config| config.env)
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|line| {
+                            let (name, value) = line.split_once('=')?;
+                            Some((name.to_owned(), value.to_owned()))
+                        })
+                        .collect(),
+                )),
+                Err(error) if is_absent(&error) => Ok(None),
+                Err(error) => Err(error),
+            }
         })
     }
 }

@@ -35,6 +35,13 @@ pub(super) fn take(layout: &Layout) -> Result<Locks, Error> {
     Ok(Locks { _held: held })
 }
 
+/// Takes the lock of the deployment alone, so that others can be worked on meanwhile.
+pub(super) fn take_own(layout: &Layout) -> Result<Locks, Error> {
+    Ok(Locks {
+        _held: vec![wait_for(&layout.lock())?],
+    })
+}
+
 fn wait_for(path: &Path) -> Result<File, Error> {
     let file = fs::OpenOptions::new()
         .create(true)

@@ -19,11 +19,14 @@ mod hints;
 mod lock;
 mod observe;
 mod perform;
+mod probe;
 mod root;
-
 #[cfg(feature = "testing")]
 pub mod testing;
+mod up;
+mod verify;
 
 pub use observe::timestamp;
 pub use perform::{Hidden, Progress};
 pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};
+pub use up::UpOptions;

@@ -19,7 +19,7 @@ use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::plan::{Entry, Observed, TEMPORARY_SUFFIX};
 
 /// Files whose content matters for planning.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "mailu.toml",
     "mailu.env",
     ".env",
@@ -28,6 +28,7 @@ const FILES: [&str; 10] = [
     ".mailu/rendered.json",
     ".mailu/journal.json",
     ".mailu/lock",
+    ".mailu/starting",
     "data/certs/cert.pem",
     "data/certs/key.pem",
 ];

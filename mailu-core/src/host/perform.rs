@@ -3,12 +3,28 @@
 use super::files::{self, Files};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Action, Plan, Step};
+use crate::start::Stage;
 
 /// Hears about each step before it is done.
 pub trait Progress {
     /// Step `number` of `total`, counted from 1.
     fn step(&mut self, number: usize, total: usize, step: &Step) {
         let _ = (number, total, step);
+    }
+
+    /// A part of bringing a deployment up begins.
+    fn stage(&mut self, stage: Stage) {
+        let _ = stage;
+    }
+
+    /// What is being done, or waited for and why.
+    fn said(&mut self, line: &str) {
+        let _ = line;
+    }
+
+    /// Whether somebody wants it to stop. It then stops where the same call continues.
+    fn interrupted(&mut self) -> bool {
+        false
     }
 }
 

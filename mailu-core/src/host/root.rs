@@ -16,15 +16,15 @@ use crate::config::Config;
 use crate::config::edit::Document;
 use crate::dkim;
 use crate::dns::{self, PublicKeys, Report};
-use crate::engine;
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::names::{ClientId, MailHost};
-use crate::paths::{Layout, quoted};
+use crate::paths::Layout;
 use crate::plan::{
     self, CertificatePair, Deployment, Entry, Fresh, Nothing, Observed, Plan, Request,
 };
 use crate::secret::{Secret, Secrets};
+use crate::start::{self, Run};
 
 /// The name of the first account's document among the secrets.
 const FIRST_ACCOUNT: &str = "first_account";
@@ -142,6 +142,9 @@ pub struct Outcome {
     pub dns: Report,
     /// What to do next, in this order.
     pub next: Vec<NextStep>,
+    /// What bringing it up did and found; absent where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
 }
 
 /// Something that is left to a person.
@@ -202,6 +205,7 @@ impl Mailu {
                 None => "invalid",
                 Some(_)
                     if directory.join(".mailu/journal.json").exists()
+                        || directory.join(plan::STARTING).exists()
                         || !directory.join(".installed_ok").exists() =>
                 {
                     "incomplete"
@@ -533,22 +537,10 @@ impl Mailu {
     }
 }
 
-/// Mailu's import takes JSON, as YAML (`core/admin/mailu/schemas.py`), and hashes the password itself.
+/// What Mailu's import has to read where there is nothing yet.
 fn first_account(config: &Config, password: &Secret) -> Secret {
-    let domains: Vec<_> = config
-        .domains()
-        .map(|domain| serde_json::json!({ "name": domain.as_str() }))
-        .collect();
-    let document = serde_json::json!({
-        "domain": domains,
-        "user": [{
-            "email": config.admin_email.to_string(),
-            "password": password.expose(),
-            "hash_password": true,
-            "global_admin": true,
-        }],
-    });
-    Secret::new(document.to_string())
+    start::missing(config, password, &start::Accounts::default())
+        .map_or_else(|| Secret::new("{}"), |(document, _)| document)
 }
 
 /// A record, if it can be read.
@@ -561,7 +553,7 @@ fn config_text(layout: &Layout) -> Result<String, Error> {
     fs::read_to_string(&path).map_err(|error| files::failed("read", &path, error))
 }
 
-fn prepare(
+pub(super) fn prepare(
     layout: &Layout,
     request: &Request,
     fresh: &mut dyn Fresh,
@@ -600,7 +592,7 @@ fn judged(
         .and_then(|text| super::certificate::look(text, observe::now_seconds()));
     findings.extend(noted);
     let mut deployment = plan::deploy(layout, request, &observed, fresh)?;
-    let next = next_steps(layout, &deployment.config, &observed);
+    let next = next_steps(layout, &observed);
     if !observe::privileged() {
         findings.push(
             Finding::notice(
@@ -616,40 +608,18 @@ fn judged(
 }
 
 /// From files on disk to a server that runs.
-fn next_steps(layout: &Layout, config: &Config, observed: &Observed) -> Vec<NextStep> {
+fn next_steps(layout: &Layout, observed: &Observed) -> Vec<NextStep> {
     let step = |why: &str, command: String| NextStep {
         why: why.to_owned(),
         command,
     };
-    let mut next = Vec::new();
-    let network = config.traefik.network.as_str();
-    let exists = observed
-        .engine
-        .iter()
-        .flat_map(|engine| &engine.networks)
-        .any(|there| there.name == network);
-    if let Some(create) = engine::proxy_command(config).filter(|_| !exists) {
-        next.push(step(
-            "make the network that Traefik joins, once for this host",
-            create,
-        ));
-    }
     if observed.entries.contains_key("data/admin/main.db") {
-        return next;
+        return Vec::new();
     }
-    let directory = layout.directory();
-    next.push(step(
-        "start the containers",
-        format!("cd {} && docker compose up -d", quoted(&directory)),
-    ));
-    next.push(step(
-        "make the administrator's account, once admin is healthy",
-        format!(
-            "{} --reveal {FIRST_ACCOUNT} | docker compose exec -T admin flask mailu config-import -u",
-            layout.command("show")
-        ),
-    ));
-    next
+    vec![step(
+        "bring the server up",
+        layout.command("install"),
+    )]
 }
 
 fn outcome(
@@ -665,6 +635,7 @@ fn outcome(
         plan: deployment.plan,
         performed,
         next,
+        run: None,
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Deployment {
     pub secrets: Secrets,
     /// Every generated file.
     pub rendered: Rendered,
+    /// The mark of an installation, which is set once the server has shown that it works; nothing if it is there already, or
+    /// if the server is not to be started.
+    pub(crate) installed: Option<Step>,
 }
 
 /// Plans everything that has to be done for `request`.
@@ -64,6 +67,8 @@ pub fn deploy(
         mailu_env: BTreeMap::new(),
         steps: Vec::new(),
         late: Vec::new(),
+        start: None,
+        installed: None,
         overrides: Vec::new(),
         conflicts: resolved.conflicts,
         findings: resolved.findings,
@@ -84,8 +89,10 @@ pub fn deploy(
     planner.installed();
     planner.unchosen();
 
+    let installed = planner.installed.take();
     let plan = planner.finish(resolved.drawn)?;
     Ok(Deployment {
+        installed,
         plan,
         config,
         secrets,
@@ -207,6 +214,9 @@ pub(super) struct Planner<'a> {
     pub(super) steps: Vec<Step>,
     /// Steps after the commit.
     late: Vec<Step>,
+    /// The note that the server is being started.
+    start: Option<Step>,
+    installed: Option<Step>,
     pub(super) overrides: Vec<FileOverride>,
     pub(super) conflicts: Vec<FileConflict>,
     pub(super) findings: Vec<Finding>,
@@ -390,7 +400,14 @@ impl<'a> Planner<'a> {
             0o644,
             wanted.into_bytes(),
         );
-        self.late.push(step);
+        let starting = self.entry(STARTING).is_some();
+        if self.request.start {
+            self.installed = Some(step);
+            self.start = (!starting).then(|| starting_note(self.layout, &self.observed.now));
+        } else if !starting {
+            // A server that was to be started counts as installed only when it has shown that it works.
+            self.late.push(step);
+        }
     }
 
     /// Docker changes neither the addresses of a network that is in use nor the name of a project.
@@ -517,6 +534,7 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self, drawn: Vec<Drawn>) -> Result<Plan, Error> {
         let mut steps = self.directories();
+        steps.extend(self.start.take());
         let work = std::mem::take(&mut self.steps);
         let recorded =
             self.bases.committed.as_ref() == Some(&self.next) && self.bases.pending.is_none();
@@ -550,6 +568,21 @@ impl<'a> Planner<'a> {
             conflicts: self.conflicts,
         })
     }
+}
+
+/// There from before a server is started until it has shown that it works, so that an interrupted run can be told.
+pub(crate) const STARTING: &str = ".mailu/starting";
+
+/// The step that writes [`STARTING`].
+fn starting_note(layout: &Layout, now: &str) -> Step {
+    let mut step = written(
+        layout.file(STARTING),
+        None,
+        0o600,
+        format!("{now}\n").into_bytes(),
+    );
+    step.action = Action::Journal;
+    step
 }
 
 /// The networks of a compose file of ours, by name.

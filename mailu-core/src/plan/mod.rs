@@ -24,6 +24,7 @@ use crate::names::EmailDomain;
 use crate::network::Drawn;
 use crate::secret::Secret;
 
+pub(crate) use deploy::STARTING;
 pub use deploy::{Deployment, deploy};
 pub use resolve::{Resolved, resolve};
 

@@ -1,0 +1,254 @@
+//! Trying a server as its clients do: SMTP, implicit TLS and HTTPS, whatever its certificate says.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Mail, Rcpt};
+use lettre::transport::smtp::extension::ClientId;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How long a server may take for one answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// An address of TEST-NET-1 (RFC 5737): as a domain literal it needs no name server, and belongs to nobody.
+const NOBODY: &str = "[192.0.2.1]";
+
+/// The answer to a stranger's recipient.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) code: u16,
+    pub(super) text: String,
+}
+
+/// What a mail client learns.
+#[derive(Debug)]
+pub(super) struct Submission {
+    /// The server's certificate, DER.
+    pub(super) certificate: Option<Vec<u8>>,
+    /// Why the login was refused.
+    pub(super) refused: Option<String>,
+}
+
+/// The address that this host uses towards others. Nothing is sent.
+pub(super) fn own_address() -> IpAddr {
+    let ask = || -> std::io::Result<IpAddr> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        Ok(socket.local_addr()?.ip())
+    };
+    ask().unwrap_or_else(|_| Ipv4Addr::LOCALHOST.into())
+}
+
+fn tls(name: &str) -> Result<TlsParameters, String> {
+    TlsParameters::builder(name.to_owned())
+        .dangerous_accept_invalid_certs(true)
+        .dangerous_accept_invalid_hostnames(true)
+        .build_rustls()
+        .map_err(|error| error.to_string())
+}
+
+/// What the server said, with its code; nothing if it said nothing of SMTP.
+fn answered(error: &lettre::transport::smtp::Error) -> Option<Attempt> {
+    let code: u16 = error.status()?.to_string().parse().ok()?;
+    Some(Attempt {
+        code,
+        text: error.to_string(),
+    })
+}
+
+/// Tries, as a stranger, to send to another server. Stops before there is any message.
+pub(super) fn relay(place: SocketAddr, name: &str, token: &str) -> Result<Attempt, String> {
+    let hello = ClientId::Domain(format!("{token}.invalid"));
+    let failed = |error: lettre::transport::smtp::Error| error.to_string();
+    let mut smtp =
+        SmtpConnection::connect(place, Some(PATIENCE), &hello, None, None).map_err(failed)?;
+    if smtp.can_starttls() {
+        // Some servers take no sender before it.
+        smtp.starttls(&tls(name)?, &hello).map_err(failed)?;
+    }
+    let recipient = format!("{token}@{NOBODY}");
+    let recipient = recipient
+        .parse()
+        .map_err(|error: lettre::address::AddressError| error.to_string())?;
+    let tried = smtp
+        .command(Mail::new(None, Vec::new()))
+        .and_then(|_| smtp.command(Rcpt::new(recipient, Vec::new())));
+    let attempt = match tried {
+        Ok(response) => Ok(Attempt {
+            code: response.code().to_string().parse().unwrap_or(250),
+            text: response.message().collect::<Vec<_>>().join(" "),
+        }),
+        Err(error) => answered(&error).ok_or_else(|| error.to_string()),
+    };
+    smtp.abort();
+    attempt
+}
+
+/// Logs in as a mail client does, with TLS from the start or by STARTTLS.
+pub(super) fn submission(
+    place: SocketAddr,
+    name: &str,
+    implicit: bool,
+    login: Option<(&str, &str)>,
+) -> Result<Submission, String> {
+    let hello = ClientId::Domain("mailu.invalid".to_owned());
+    let failed = |error: lettre::transport::smtp::Error| error.to_string();
+    let parameters = tls(name)?;
+    let at_once = implicit.then_some(&parameters);
+    let mut smtp =
+        SmtpConnection::connect(place, Some(PATIENCE), &hello, at_once, None).map_err(failed)?;
+    if !implicit {
+        smtp.starttls(&parameters, &hello).map_err(failed)?;
+    }
+    let certificate = smtp.peer_certificate().ok();
+    let mut refused = None;
+    if let Some((user, password)) = login {
+        let credentials = Credentials::new(user.to_owned(), password.to_owned());
+        if let Err(error) = smtp.auth(&[Mechanism::Plain, Mechanism::Login], &credentials) {
+            match answered(&error) {
+                // Later it may be otherwise.
+                Some(answer) if answer.code < 500 => return Err(answer.text),
+                Some(answer) => refused = Some(answer.text),
+                None => return Err(error.to_string()),
+            }
+        }
+    }
+    smtp.abort();
+    Ok(Submission {
+        certificate,
+        refused,
+    })
+}
+
+/// Takes every certificate: this is about seeing it.
+#[derive(Debug)]
+struct Anything(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+async fn connect(place: SocketAddr, name: &str) -> Result<TlsStream<TcpStream>, String> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anything(provider)))
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
+    let tcp = TcpStream::connect(place)
+        .await
+        .map_err(|error| error.to_string())?;
+    TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+fn certificate(stream: &TlsStream<TcpStream>) -> Option<Vec<u8>> {
+    let (_, session) = stream.get_ref();
+    Some(session.peer_certificates()?.first()?.to_vec())
+}
+
+fn within<T>(what: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?
+        .block_on(async { tokio::time::timeout(PATIENCE, what).await })
+        .map_err(|_| format!("no answer within {} seconds", PATIENCE.as_secs()))?
+}
+
+/// Shakes hands at a port with TLS from the start, and waits for the server's first words.
+pub(super) fn greeting(place: SocketAddr, name: &str) -> Result<(Option<Vec<u8>>, String), String> {
+    within(async {
+        let mut stream = connect(place, name).await?;
+        let mut buffer = [0; 512];
+        let length = stream
+            .read(&mut buffer)
+            .await
+            .map_err(|error| error.to_string())?;
+        if length == 0 {
+            return Err("the connection was closed without a word".to_owned());
+        }
+        let said = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
+        let first = said.lines().next().unwrap_or_default().to_owned();
+        Ok((certificate(&stream), first))
+    })
+}
+
+/// Asks for a page over HTTPS; gives the status and the certificate.
+pub(super) fn https(
+    place: SocketAddr,
+    name: &str,
+    path: &str,
+) -> Result<(u16, Option<Vec<u8>>), String> {
+    within(async {
+        let stream = connect(place, name).await?;
+        let seen = certificate(&stream);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
+        let request = hyper::Request::get(path)
+            .header("host", name)
+            .header("user-agent", "mailu")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| error.to_string())?;
+        let ask = sender.send_request(request);
+        futures_util::pin_mut!(ask, connection);
+        let response = match futures_util::future::select(ask, connection).await {
+            futures_util::future::Either::Left((response, _)) => response,
+            futures_util::future::Either::Right((Err(error), _)) => Err(error),
+            futures_util::future::Either::Right((Ok(()), ask)) => ask.await,
+        }
+        .map_err(|error| error.to_string())?;
+        Ok((response.status().as_u16(), seen))
+    })
+}
