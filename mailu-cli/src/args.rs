@@ -79,6 +79,8 @@ pub enum Command {
     List,
     /// Show a deployment: addresses, where its files and secrets are, its configuration.
     Show(Show),
+    /// Show certificates: where they come from, how long they last, what front serves; take over renewed ones.
+    Certs(Certs),
     /// Look at, check and change mailu.toml.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -96,7 +98,13 @@ impl Command {
     pub(crate) fn writes(&self) -> bool {
         matches!(
             self,
-            Self::Install(_) | Self::Apply(_) | Self::Config(ConfigCommand::Set { .. })
+            Self::Install(_)
+                | Self::Apply(_)
+                | Self::Certs(Certs {
+                    command: Some(CertsCommand::Sync(_)),
+                    ..
+                })
+                | Self::Config(ConfigCommand::Set { .. })
         )
     }
 }
@@ -289,6 +297,39 @@ pub struct Show {
     /// Print one secret and nothing else: admin_password, api_token, secret_key, relay_password, or first_account for Mailu's config-import.
     #[arg(long, value_name = "SECRET")]
     pub reveal: Option<String>,
+}
+
+/// `mailu certs`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Certs {
+    /// Something else than to show them.
+    #[command(subcommand)]
+    pub command: Option<CertsCommand>,
+    /// Whose.
+    #[command(flatten)]
+    pub of: CertsOf,
+    /// Ask no port what it serves.
+    #[arg(long)]
+    pub no_probe: bool,
+}
+
+/// One deployment, or all of them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CertsOf {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Every deployment of this host.
+    #[arg(long, conflicts_with_all = ["domain", "client_id"])]
+    pub all: bool,
+}
+
+/// `mailu certs …`
+#[derive(Debug, Subcommand)]
+pub enum CertsCommand {
+    /// Take over a renewed certificate, and see to it that front serves it. For a timer: it waits for no decision.
+    Sync(CertsOf),
 }
 
 /// `mailu config`

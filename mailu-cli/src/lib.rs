@@ -47,6 +47,7 @@ pub fn run() -> ExitCode {
         Command::Dns(args) => commands::dns::run(&cli.global, &mut printer, &args),
         Command::List => commands::list::run(&cli.global, &mut printer),
         Command::Show(args) => commands::show::run(&cli.global, &mut printer, &args),
+        Command::Certs(args) => commands::certs::run(&cli.global, &mut printer, args),
         Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
         Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),
         Command::Man => commands::meta::man(&mut printer),

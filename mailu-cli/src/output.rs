@@ -1,5 +1,7 @@
 //! Printing: data to stdout, everything else to stderr.
 
+mod certs;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;

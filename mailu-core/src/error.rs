@@ -95,7 +95,7 @@ impl Error {
 
     /// Says what was attempted on what, where only the caller knows: the message becomes `{attempt}: {message}`.
     #[must_use]
-    pub(crate) fn about(mut self, attempt: impl fmt::Display) -> Self {
+    pub fn about(mut self, attempt: impl fmt::Display) -> Self {
         self.message = format!("{attempt}: {}", self.message);
         self
     }

@@ -3,6 +3,7 @@
 
 pub mod acme;
 pub mod api;
+pub mod certs;
 pub mod compose;
 pub mod config;
 pub mod dkim;

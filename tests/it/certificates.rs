@@ -215,7 +215,7 @@ fn private_keys_in_all_forms_are_accepted() {
 }
 
 /// A certificate for `names` as Traefik keeps it, with an RSA key in PKCS#1: a chain and a key.
-fn obtained(directory: &Path, names: &[&str], days: &str) -> (String, String) {
+pub(crate) fn obtained(directory: &Path, names: &[&str], days: &str) -> (String, String) {
     let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
     let sans = names
         .iter()
@@ -242,7 +242,7 @@ fn obtained(directory: &Path, names: &[&str], days: &str) -> (String, String) {
 }
 
 /// `acme.json`, with one resolver's account and certificates.
-fn store(pairs: &[&(String, String)]) -> String {
+pub(crate) fn store(pairs: &[&(String, String)]) -> String {
     let base64 = |text: &str| {
         let mut child = Command::new("base64")
             .arg("-w0")

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod certificates;
+mod certs;
 mod cli;
 mod compose;
 mod deploy;

@@ -1,6 +1,7 @@
 //! One file for each verb.
 
 pub(crate) mod apply;
+pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod dns;
 pub(crate) mod install;

@@ -43,7 +43,7 @@ pub(super) fn take(config: &Config, now: i64) -> (Option<CertificatePair>, Optio
                         ),
                     )
                     .value(store)
-                    .hint(format!("once the containers run and the names resolve, Traefik gets it; then `mailu apply {}` takes it over", config.options()))
+                    .hint(format!("once the containers run and the names resolve, Traefik gets it; then `mailu certs sync {}` takes it over", config.options()))
                     .hint("if it does not: Traefik's log says why"),
                 ),
             ),

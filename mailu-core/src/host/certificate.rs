@@ -8,10 +8,11 @@ use rsa::pkcs8::der::Encode as _;
 use rsa::pkcs8::der::asn1::AnyRef;
 use rsa::pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfo};
 use x509_parser::pem::Pem;
-use x509_parser::prelude::{GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 use super::files;
+use crate::certs::{self, Certificate, KeyFit};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, Severity};
@@ -106,13 +107,13 @@ fn judge(config: &Config, pair: &CertificatePair, now: i64) -> Vec<Finding> {
         return out;
     };
     match fit(&leaf, pair.key.expose()) {
-        Fit::Yes => {}
-        Fit::No => out.push(
+        KeyFit::Matches | KeyFit::Missing => {}
+        KeyFit::Other => out.push(
             Finding::error("certificate.other_key", "tls.key", format!("does not belong to the first certificate in {certificate_path}"))
                 .value(key_path)
                 .hint("give the key that the certificate was requested with; the server's own certificate comes first in the chain"),
         ),
-        Fit::Unreadable => out.push(
+        KeyFit::Unreadable => out.push(
             Finding::error("certificate.key_unreadable", "tls.key", "must hold a private key in PEM form, without a passphrase: RSA, or EC on P-256 or P-384")
                 .value(key_path)
                 .hint("give the file often called privkey.pem"),
@@ -159,12 +160,17 @@ const SEED_YEARS: (i32, i32) = (2020, 2049);
 pub(super) fn look(certificate: &str, now: i64) -> Option<PairInPlace> {
     let first = Pem::iter_from_buffer(certificate.as_bytes()).next()?.ok()?;
     let leaf = first.parse_x509().ok()?;
-    let (from, until) = (leaf.validity().not_before, leaf.validity().not_after);
-    let years = (from.to_datetime().year(), until.to_datetime().year());
+    let until = leaf.validity().not_after;
     Some(PairInPlace {
         days_left: (until.timestamp() - now).div_euclid(24 * 60 * 60),
-        self_signed: leaf.issuer() == leaf.subject() && years == SEED_YEARS,
+        self_signed: is_seed(&leaf),
     })
+}
+
+fn is_seed(leaf: &X509Certificate<'_>) -> bool {
+    let (from, until) = (leaf.validity().not_before, leaf.validity().not_after);
+    let years = (from.to_datetime().year(), until.to_datetime().year());
+    leaf.issuer() == leaf.subject() && years == SEED_YEARS
 }
 
 /// When `pair` ends, in seconds since 1970, if it serves every name of the server now.
@@ -173,7 +179,7 @@ pub(super) fn serves(config: &Config, pair: &CertificatePair, now: i64) -> Optio
         .next()?
         .ok()?;
     let leaf = chain.parse_x509().ok()?;
-    let belongs = matches!(fit(&leaf, pair.key.expose()), Fit::Yes);
+    let belongs = matches!(fit(&leaf, pair.key.expose()), KeyFit::Matches);
     let (from, until) = (
         leaf.validity().not_before.timestamp(),
         leaf.validity().not_after.timestamp(),
@@ -190,21 +196,14 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
-/// Whether a key is that of a certificate.
-enum Fit {
-    Yes,
-    No,
-    Unreadable,
-}
-
 /// Compares the first private key in `pem` with the certificate's: PKCS#8, PKCS#1 as `openssl genrsa -traditional` writes it, SEC1
 /// as `openssl ecparam`.
-fn fit(leaf: &X509Certificate<'_>, pem: &str) -> Fit {
+fn fit(leaf: &X509Certificate<'_>, pem: &str) -> KeyFit {
     let Some(block) = Pem::iter_from_buffer(pem.as_bytes())
         .filter_map(Result::ok)
         .find(|block| block.label.ends_with("PRIVATE KEY"))
     else {
-        return Fit::Unreadable;
+        return KeyFit::Unreadable;
     };
     let der = block.contents.as_slice();
     let pkcs1 = match block.label.as_str() {
@@ -232,9 +231,9 @@ fn fit(leaf: &X509Certificate<'_>, pem: &str) -> Fit {
         key.map(|key| rcgen::PublicKeyData::subject_public_key_info(&key) == leaf.public_key().raw)
     };
     match same {
-        Some(true) => Fit::Yes,
-        Some(false) => Fit::No,
-        None => Fit::Unreadable,
+        Some(true) => KeyFit::Matches,
+        Some(false) => KeyFit::Other,
+        None => KeyFit::Unreadable,
     }
 }
 
@@ -249,17 +248,71 @@ fn pkcs8(algorithm: ObjectIdentifier, parameters: AnyRef<'_>, key: &[u8]) -> Opt
 
 /// Whether a certificate is for `name` (RFC 9525 §6.3): exactly, or by a wildcard for its first label.
 pub(super) fn covers(certificate: &X509Certificate<'_>, name: &str) -> bool {
+    names(certificate)
+        .iter()
+        .any(|pattern| certs::matches(pattern, name))
+}
+
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(names)) = certificate.subject_alternative_name() else {
-        return false;
+        return Vec::new();
     };
-    names.value.general_names.iter().any(|general| {
-        let GeneralName::DNSName(pattern) = general else {
-            return false;
-        };
-        let pattern = pattern.to_ascii_lowercase();
-        pattern == name
-            || pattern
-                .strip_prefix("*.")
-                .is_some_and(|rest| name.split_once('.').is_some_and(|(_, tail)| tail == rest))
-    })
+    let dns = |general: &GeneralName<'_>| match general {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    names.value.general_names.iter().filter_map(dns).collect()
+}
+
+/// What the certificates in `text`, the server's own first, say. `None` if there is none that can be read.
+pub(super) fn describe(text: &str, now: i64) -> Option<Certificate> {
+    let chain: Vec<Vec<u8>> = Pem::iter_from_buffer(text.as_bytes())
+        .filter_map(Result::ok)
+        .filter(|pem| pem.label == "CERTIFICATE")
+        .map(|pem| pem.contents)
+        .collect();
+    let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+    described(&chain, now)
+}
+
+/// The same of certificates in DER form.
+pub(super) fn described(chain: &[&[u8]], now: i64) -> Option<Certificate> {
+    let first = chain.first()?;
+    let (_, leaf) = X509Certificate::from_der(first).ok()?;
+    let parsed: Vec<X509Certificate<'_>> = chain
+        .iter()
+        .filter_map(|der| Some(X509Certificate::from_der(der).ok()?.1))
+        .collect();
+    let (from, until) = (leaf.validity().not_before, leaf.validity().not_after);
+    let shown = |time: i64| {
+        jiff::Timestamp::from_second(time).map_or_else(
+            |_| String::new(),
+            |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        )
+    };
+    let left = (until.timestamp() - now).div_euclid(24 * 60 * 60);
+    let mut out = Certificate::new(names(&leaf), left, crate::hash::sha256(first));
+    out.issuer = leaf.issuer().to_string();
+    out.not_before = shown(from.timestamp());
+    out.not_after = shown(until.timestamp());
+    out.too_early = from.timestamp() > now;
+    out.own_issuer = leaf.issuer() == leaf.subject();
+    out.self_signed = is_seed(&leaf);
+    out.chain = chain.len();
+    out.chain_in_order = parsed.len() == chain.len()
+        && parsed
+            .windows(2)
+            .all(|pair| matches!(pair, [a, b] if a.issuer() == b.subject()));
+    Some(out)
+}
+
+/// Whether the first key in `key` is that of the first certificate in `certificate`.
+pub(super) fn key_fit(certificate: &str, key: &str) -> KeyFit {
+    let Some(Ok(first)) = Pem::iter_from_buffer(certificate.as_bytes()).next() else {
+        return KeyFit::Unreadable;
+    };
+    let Ok(leaf) = first.parse_x509() else {
+        return KeyFit::Unreadable;
+    };
+    fit(&leaf, key)
 }

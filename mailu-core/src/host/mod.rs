@@ -7,6 +7,7 @@
 
 mod acme;
 mod certificate;
+mod certs;
 mod compose;
 mod engine;
 mod entropy;
@@ -21,11 +22,13 @@ mod observe;
 mod perform;
 mod probe;
 mod root;
+mod served;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod up;
 mod verify;
 
+pub use certs::{CertificateSync, FrontReload};
 pub use observe::timestamp;
 pub use perform::{Hidden, Progress};
 pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};

@@ -39,6 +39,16 @@ const LISTED: [&str; 2] = ["dns", "data/dkim"];
 /// Where edited files are kept that were overwritten. There only once one was.
 const REPLACED: &str = ".mailu/replaced";
 
+/// Of all these, those about the certificate.
+const CERTIFICATES: [&str; 6] = [
+    "data/certs",
+    "data/certs/cert.pem",
+    "data/certs/key.pem",
+    ".mailu/rendered.json",
+    ".mailu/journal.json",
+    REPLACED,
+];
+
 /// Files whose presence alone matters.
 const MARKS: [&str; 3] = ["data/main.db", "data/admin/main.db", REPLACED];
 
@@ -94,6 +104,21 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
         observed.engine = Some(answer.engine);
     }
     Ok((observed, findings))
+}
+
+/// What looking after the certificate of `layout` wants to know.
+pub(super) fn certificates(layout: &Layout) -> Result<Observed, Error> {
+    let mut observed = Observed {
+        now: now(),
+        ..Observed::default()
+    };
+    let base = layout.directory();
+    let replaced = names_in(&base.join(REPLACED))?;
+    let kept = replaced.iter().map(|name| format!("{REPLACED}/{name}"));
+    for name in CERTIFICATES.into_iter().map(str::to_owned).chain(kept) {
+        note(&mut observed.entries, &name, &base.join(&name))?;
+    }
+    Ok(observed)
 }
 
 /// Now, in UTC, to the second.

@@ -194,3 +194,30 @@ pub fn deploy(
 ) -> Result<Outcome, Error> {
     deploy_with(layout, request, files, fresh, progress)
 }
+
+/// [`super::Mailu::sync_certificates`] with replaced files and randomness.
+///
+/// # Errors
+///
+/// As [`super::Mailu::sync_certificates`].
+pub fn sync_certificates(
+    layout: &Layout,
+    files: &mut dyn Files,
+    fresh: &mut dyn Fresh,
+) -> Result<super::CertificateSync, Error> {
+    let mailu = super::Mailu::new(layout.root())?;
+    super::certs::sync_with(&mailu, layout, files, fresh, &mut super::Hidden)
+}
+
+/// The certificate that an address shows; where SMTP is spoken, after STARTTLS.
+///
+/// # Errors
+///
+/// Why it showed none.
+pub fn shown_by(
+    address: std::net::SocketAddr,
+    starttls: bool,
+    name: &str,
+) -> Result<crate::certs::Certificate, String> {
+    super::served::ask(address, starttls, name, super::observe::now_seconds())
+}

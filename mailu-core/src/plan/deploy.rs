@@ -213,10 +213,10 @@ pub(super) struct Planner<'a> {
     pub(super) mailu_env: BTreeMap<String, String>,
     pub(super) steps: Vec<Step>,
     /// Steps after the commit.
-    late: Vec<Step>,
+    pub(super) late: Vec<Step>,
     /// The note that the server is being started.
-    start: Option<Step>,
-    installed: Option<Step>,
+    pub(super) start: Option<Step>,
+    pub(super) installed: Option<Step>,
     pub(super) overrides: Vec<FileOverride>,
     pub(super) conflicts: Vec<FileConflict>,
     pub(super) findings: Vec<Finding>,

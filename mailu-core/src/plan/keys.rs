@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::deploy::{Planner, push};
 use super::resolve::{invalid_input, secret_of, variable_of};
 use super::{Action, CertificatePair, Content, Entry, Fresh, Record, Request};
-use crate::config::TlsMode;
+use crate::certs;
 use crate::dkim::{self, DkimKey};
 use crate::dns::PublicKeys;
 use crate::env::EnvFile;
@@ -466,78 +466,21 @@ impl Planner<'_> {
                     )
                     .hint(format!(
                         "to take Traefik's: move data/certs/cert.pem and key.pem away, then `{}`",
-                        self.layout.command("apply")
+                        self.layout.command("certs sync")
                     )),
                 );
             }
         } else if !complete {
             self.seed(&there, ours, fresh)?;
         }
-        self.serving(!complete || made_here);
+        let days_left = self.observed.pair_in_place.map(|pair| pair.days_left);
+        self.findings.extend(certs::serving(
+            self.layout,
+            self.config,
+            days_left,
+            !complete || made_here,
+        ));
         Ok(())
-    }
-
-    /// What mail programs will say of the pair that stays.
-    fn serving(&mut self, self_signed: bool) {
-        /// Traefik and certbot renew a month before the end.
-        const LATE: i64 = 14;
-        let traefik = self.config.tls.mode == TlsMode::Traefik;
-        let store = &self.config.traefik.acme_store;
-        if self_signed {
-            if traefik && store.is_none() {
-                self.findings.push(
-                    Finding::warning(
-                        "tls.mail_self_signed",
-                        "traefik.acme_store",
-                        "is not set: Traefik's certificate serves the web only, and on the mail ports is a self-signed one, which mail programs refuse",
-                    )
-                    .hint(format!(
-                        "name the file on this host in which Traefik keeps its certificates: {}; once it has one for {}, `{}` takes it over, and every renewal",
-                        self.config.setting(&["traefik.acme_store=/path/to/acme.json"]),
-                        self.config.mail_host,
-                        self.layout.command("apply")
-                    ))
-                    .hint("or put your own into data/certs/cert.pem and key.pem"),
-                );
-            }
-            return;
-        }
-        let Some(left) = self
-            .observed
-            .pair_in_place
-            .map(|pair| pair.days_left)
-            .filter(|left| *left < LATE)
-        else {
-            return;
-        };
-        let (id, message) = if left < 0 {
-            (
-                "tls.mail_ended",
-                "has ended: mail programs refuse the mail ports".to_owned(),
-            )
-        } else {
-            (
-                "tls.mail_ends",
-                format!(
-                    "ends in {left} days, and should have been renewed: mail programs refuse the mail ports then"
-                ),
-            )
-        };
-        let finding = Finding::warning(id, "data/certs/cert.pem", message);
-        self.findings.push(if traefik && store.is_some() {
-            finding.hint(format!(
-                "Traefik's log says why it gets no new one; once it has one, `{}` takes it over",
-                self.layout.command("apply")
-            ))
-        } else if traefik {
-            finding.hint(format!(
-                "put a renewed one there, or have Traefik's taken over: {}",
-                self.config
-                    .setting(&["traefik.acme_store=/path/to/acme.json"])
-            ))
-        } else {
-            finding.hint("put a renewed one there, with its key")
-        });
     }
 
     /// A private key is for its owner alone. Its group may be a container's, and stays.
@@ -621,7 +564,7 @@ impl Planner<'_> {
 }
 
 /// Where front reads key and certificate, with their modes.
-const PAIR: [(&str, u32); 2] = [
+pub(super) const PAIR: [(&str, u32); 2] = [
     ("data/certs/key.pem", 0o600),
     ("data/certs/cert.pem", 0o644),
 ];
@@ -634,7 +577,7 @@ fn hashed(pair: &CertificatePair) -> BTreeMap<String, String> {
 }
 
 /// Whether the files are those of a record.
-fn is_pair(there: &[Option<&[u8]>; 2], recorded: &BTreeMap<String, String>) -> bool {
+pub(super) fn is_pair(there: &[Option<&[u8]>; 2], recorded: &BTreeMap<String, String>) -> bool {
     PAIR.iter().zip(there).all(|((path, _), content)| {
         content.is_some_and(|bytes| recorded.get(*path) == Some(&sha256(bytes)))
     })

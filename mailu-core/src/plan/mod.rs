@@ -1,6 +1,7 @@
 //! Plan, then perform: what has to be done to bring a deployment on disk to what its configuration says.
 
 mod adopt;
+mod certificates;
 mod deploy;
 mod generated;
 pub(crate) mod kept;
@@ -24,6 +25,8 @@ use crate::names::EmailDomain;
 use crate::network::Drawn;
 use crate::secret::Secret;
 
+pub use certificates::certificates;
+pub(crate) use certificates::origin;
 pub(crate) use deploy::STARTING;
 pub use deploy::{Deployment, deploy};
 pub use resolve::{Resolved, resolve};

@@ -1,0 +1,146 @@
+//! Asks a port for its certificate, as any client would, and believes none of it.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+
+use super::certificate;
+use crate::certs::Certificate;
+
+/// How long each step of it may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The longest line that a mail server says before TLS, and how many.
+const LINE: u64 = 2_000;
+const LINES: usize = 64;
+
+/// The certificate that `address` shows to who asks for `name`; after STARTTLS where SMTP is spoken.
+pub(super) fn ask(
+    address: SocketAddr,
+    starttls: bool,
+    name: &str,
+    now: i64,
+) -> Result<Certificate, String> {
+    let mut stream =
+        TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| error.to_string())?;
+    let limited = stream
+        .set_read_timeout(Some(PATIENCE))
+        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
+    limited.map_err(|error| error.to_string())?;
+    if starttls {
+        start_tls(&stream).map_err(|error| patient(&error))?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Looking(provider)))
+        .with_no_client_auth();
+    let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
+    let mut tls =
+        ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
+    while tls.is_handshaking() {
+        tls.complete_io(&mut stream)
+            .map_err(|error| patient(&error))?;
+    }
+    let chain: Vec<&[u8]> = tls
+        .peer_certificates()
+        .unwrap_or_default()
+        .iter()
+        .map(AsRef::as_ref)
+        .collect();
+    let shown = certificate::described(&chain, now)
+        .ok_or_else(|| "it showed no certificate that can be read".to_owned());
+    tls.send_close_notify();
+    let _ = tls.write_tls(&mut stream);
+    shown
+}
+
+fn patient(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            format!("it said nothing within {} seconds", PATIENCE.as_secs())
+        }
+        io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// RFC 3207.
+fn start_tls(stream: &TcpStream) -> io::Result<()> {
+    let mut writer = stream;
+    let mut reader = BufReader::with_capacity(1, stream);
+    expect(&mut reader, "220")?;
+    writer.write_all(b"EHLO localhost\r\n")?;
+    expect(&mut reader, "250")?;
+    writer.write_all(b"STARTTLS\r\n")?;
+    expect(&mut reader, "220")
+}
+
+/// Reads an answer to its last line.
+fn expect(reader: &mut BufReader<&TcpStream>, code: &str) -> io::Result<()> {
+    for _ in 0..LINES {
+        let mut line = Vec::new();
+        io::Read::take(&mut *reader, LINE).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = String::from_utf8_lossy(&line);
+        if !line.starts_with(code) {
+            return Err(io::Error::other(format!(
+                "it said `{}` where {code} was expected",
+                line.trim_end().escape_debug()
+            )));
+        }
+        if line.get(3..4) != Some("-") {
+            return Ok(());
+        }
+    }
+    Err(io::Error::other("it did not stop talking"))
+}
+
+/// Takes every certificate: what it says is looked at afterwards. Nothing is ever sent over such a connection.
+#[derive(Debug)]
+struct Looking(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Looking {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
