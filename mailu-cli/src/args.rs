@@ -5,6 +5,7 @@
 )]
 #![expect(clippy::struct_excessive_bools, reason = "flags")]
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -73,6 +74,9 @@ pub enum Command {
     Plan(Apply),
     /// Generate files from a mailu.toml, without touching a deployment.
     Render(Render),
+    /// Check whether this host can run a deployment, before or after its installation: engine, ports, names, room, the way out, Traefik.
+    #[command(alias = "preflight")]
+    Check(Check),
     /// Print the DNS records to publish.
     Dns(Dns),
     /// List the deployments of this host.
@@ -208,6 +212,9 @@ pub struct Install {
     /// Install Docker, Compose and Traefik first.
     #[arg(long)]
     pub with_deps: bool,
+    /// How the host is checked first.
+    #[command(flatten)]
+    pub checks: Checks,
     /// Flags that AgencyStack passes to every component, without a meaning here.
     #[arg(long, hide = true)]
     pub enable_cloud: bool,
@@ -259,6 +266,46 @@ pub struct Render {
     /// Directory with DKIM keys (DOMAIN.SELECTOR.key). Without it, their records are left open.
     #[arg(long, value_name = "DIR")]
     pub keys: Option<PathBuf>,
+}
+
+/// How the host is checked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Checks {
+    /// Leave out a check, such as preflight.outbound. It is noted in the deployment. May be repeated.
+    #[arg(long, value_name = "ID")]
+    pub skip_check: Vec<String>,
+    /// DNS server to ask for names, ADDRESS or ADDRESS:PORT. Default: the host's.
+    #[arg(long, value_name = "ADDRESS", value_parser = dns_server)]
+    pub resolver: Option<SocketAddr>,
+    /// Mail server to try port 25 with, HOST or HOST:PORT. May be repeated. Default: those of large mail domains.
+    #[arg(long, value_name = "HOST")]
+    pub outbound_to: Vec<String>,
+    /// Root server of the DNS to try, in networks with a root of their own. May be repeated.
+    #[arg(long, value_name = "ADDRESS", value_parser = dns_server, hide_short_help = true)]
+    pub root_server: Vec<SocketAddr>,
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    text.parse::<SocketAddr>()
+        .or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)))
+        .map_err(|_| "must be ADDRESS or ADDRESS:PORT, such as 9.9.9.9".to_owned())
+}
+
+/// `mailu check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Which deployment: one that exists, or one that is to be installed.
+    #[command(flatten)]
+    pub which: Which,
+    /// Check for this mailu.toml, which is not installed yet.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// As if this key of mailu.toml were set. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    pub settings: Vec<(String, String)>,
+    /// How the host is checked.
+    #[command(flatten)]
+    pub checks: Checks,
 }
 
 /// `mailu dns`

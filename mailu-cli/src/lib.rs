@@ -44,6 +44,7 @@ pub fn run() -> ExitCode {
         Command::Apply(args) => commands::apply::run(&cli.global, &mut printer, &args, false),
         Command::Plan(args) => commands::apply::run(&cli.global, &mut printer, &args, true),
         Command::Render(args) => commands::render::run(&mut printer, &args),
+        Command::Check(args) => commands::check::run(&cli.global, &mut printer, &args),
         Command::Dns(args) => commands::dns::run(&cli.global, &mut printer, &args),
         Command::List => commands::list::run(&cli.global, &mut printer),
         Command::Show(args) => commands::show::run(&cli.global, &mut printer, &args),

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
-use mailu_core::dns::{Data, Level, Report};
+use mailu_core::dns::{Data, Level, Report as Records};
 use mailu_core::host::{Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
+use mailu_core::preflight::{Outcome as Checked, Report};
 use mailu_core::start::{Done, Run, Stage};
 use mailu_core::{Error, Finding, Severity};
 use serde::Serialize;
@@ -128,6 +129,25 @@ impl Printer {
             for hint in &finding.hints {
                 let _ = writeln!(self.err, "  {CYAN}fix:{CYAN:#} {hint}");
             }
+        }
+    }
+
+    /// What the pre-flight checks saw, each on a line.
+    pub(crate) fn checks(&mut self, report: &Report) {
+        let width = report.checks.iter().map(|check| check.id.len()).max();
+        for check in &report.checks {
+            let (style, word) = match check.outcome {
+                Checked::Passed => (GREEN, "ok"),
+                Checked::Warned => (YELLOW, "look"),
+                Checked::Failed => (RED, "failed"),
+                _ => (DIM, "skipped"),
+            };
+            self.line(format_args!(
+                "{style}{word:<7}{style:#}  {:<width$}  {}",
+                check.id,
+                check.summary,
+                width = width.unwrap_or(0)
+            ));
         }
     }
 
@@ -290,7 +310,7 @@ impl Printer {
     }
 
     /// What a person needs after an installation.
-    pub(crate) fn summary(&mut self, details: &Details, dns: &Report, next: &[NextStep]) {
+    pub(crate) fn summary(&mut self, details: &Details, dns: &Records, next: &[NextStep]) {
         self.line("");
         self.details(details);
         self.line("");
@@ -336,7 +356,7 @@ impl Printer {
     }
 
     /// DNS records for people.
-    pub(crate) fn records(&mut self, dns: &Report, reasons: bool) {
+    pub(crate) fn records(&mut self, dns: &Records, reasons: bool) {
         for zone in &dns.zones {
             self.line(format_args!("\n{BOLD}Zone {}{BOLD:#}", zone.zone));
             for (level, heading) in [

@@ -20,6 +20,7 @@ pub mod names;
 pub mod network;
 pub mod paths;
 pub mod plan;
+pub mod preflight;
 mod render;
 mod secret;
 pub mod start;

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod certs;
+pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod dns;
 pub(crate) mod install;

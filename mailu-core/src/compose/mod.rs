@@ -5,5 +5,5 @@ mod labels;
 pub(crate) use labels::published;
 mod render;
 
-pub use build::{DEFINITION, Compose, Health, Mount, NetworkDef, Service, build};
+pub use build::{Compose, DEFINITION, Health, Mount, NetworkDef, Service, build};
 pub use render::render;

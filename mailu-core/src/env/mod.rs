@@ -11,8 +11,8 @@ use std::fmt;
 
 pub use file::{EnvFile, EnvValue};
 pub use merge::{Base, Conflict, Merged, Override, merge};
-pub(crate) use render::judge;
 pub use readers::reads;
+pub(crate) use render::judge;
 pub use render::{Variables, check, compose_variables, mailu_variables};
 pub use table::is_secret;
 

@@ -22,6 +22,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::engine::{Container, Engine, EngineNetwork, Health, Image, Published, State, Usage};
 use crate::error::{Error, ErrorKind};
+use crate::preflight::{EngineFacts, NetworkFacts};
 
 /// How long the engine may take to answer. It is asked on the way, so a slow one must not hold anybody up.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -209,6 +210,56 @@ impl Docker {
     /// Every container of the host, those that do not run included, in order of their names.
     pub(super) fn containers(&self) -> Result<Vec<Container>, Error> {
         self.matching(HashMap::new())
+    }
+
+    /// What the pre-flight checks want to know: version and kind, directory, log drivers, containers, networks.
+    pub(super) fn engine_facts(&self) -> Result<EngineFacts, Error> {
+        let version = self.wait("ask Docker for its version", PATIENCE, self.api.version())?;
+        let info = self.wait("ask Docker about itself", PATIENCE, self.api.info())?;
+        let mut facts = EngineFacts::default();
+        let name = |component: &bollard::models::SystemVersionComponents| {
+            let name = component.name.clone();
+            name.to_ascii_lowercase().contains("podman").then_some(name)
+        };
+        facts.other = version.components.iter().flatten().find_map(name);
+        facts.version = version.version.or(info.server_version).unwrap_or_default();
+        facts.rootless = info
+            .security_options
+            .iter()
+            .flatten()
+            .any(|option| option.split(',').any(|part| part == "name=rootless"));
+        facts.directory = info.docker_root_dir.map(std::path::PathBuf::from);
+        facts.log_drivers = info
+            .plugins
+            .and_then(|plugins| plugins.log)
+            .unwrap_or_default();
+        let networks = self.wait(
+            "list the networks",
+            PATIENCE,
+            self.api.list_networks(None::<ListNetworksOptions>),
+        )?;
+        for network in networks {
+            let project = network
+                .labels
+                .as_ref()
+                .and_then(|labels| labels.get("com.docker.compose.project").cloned());
+            let pools = network
+                .ipam
+                .and_then(|ipam| ipam.config)
+                .unwrap_or_default();
+            let subnets = pools
+                .iter()
+                .filter_map(|pool| pool.subnet.as_ref()?.parse().ok())
+                .collect();
+            let mut one = NetworkFacts::new(network.name.unwrap_or_default(), project, subnets);
+            one.gateways = pools
+                .iter()
+                .filter_map(|pool| pool.gateway.as_ref()?.parse().ok())
+                .collect();
+            facts.networks.push(one);
+        }
+        facts.containers = self.containers()?;
+        Ok(facts)
     }
 
     /// The containers of a Compose project, in order of their names.

@@ -309,7 +309,7 @@ fn public_ipv4() -> Option<Ipv4Addr> {
     }
 }
 
-fn memory() -> Option<u64> {
+pub(super) fn memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()

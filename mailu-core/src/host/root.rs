@@ -616,10 +616,7 @@ fn next_steps(layout: &Layout, observed: &Observed) -> Vec<NextStep> {
     if observed.entries.contains_key("data/admin/main.db") {
         return Vec::new();
     }
-    vec![step(
-        "bring the server up",
-        layout.command("install"),
-    )]
+    vec![step("bring the server up", layout.command("install"))]
 }
 
 fn outcome(

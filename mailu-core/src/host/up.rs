@@ -338,7 +338,11 @@ impl<'a> Up<'a> {
         self.changing()?;
         let names: Vec<&str> = missing.keys().map(String::as_str).collect();
         self.say(&format!("pulling {}", names.join(", ")));
-        let services: Vec<&str> = missing.values().filter_map(|s| s.first()).map(String::as_str).collect();
+        let services: Vec<&str> = missing
+            .values()
+            .filter_map(|s| s.first())
+            .map(String::as_str)
+            .collect();
         let mut arguments = vec!["pull"];
         arguments.extend(services);
         let pulled = self.compose(&arguments);
@@ -353,13 +357,21 @@ impl<'a> Up<'a> {
             return Ok(());
         }
         let names: Vec<&str> = left.keys().map(String::as_str).collect();
-        let said = pulled.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let said = pulled
+            .as_ref()
+            .err()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let reason = start::explain(&said);
         let (code, why, hints) = match reason {
             Some(Trouble {
                 code, why, hints, ..
             }) => (code, why, hints),
-            None => ("image.missing", "it could not be pulled".to_owned(), Vec::new()),
+            None => (
+                "image.missing",
+                "it could not be pulled".to_owned(),
+                Vec::new(),
+            ),
         };
         let said: Vec<&str> = said
             .lines()
@@ -434,7 +446,9 @@ impl<'a> Up<'a> {
             self.changing()?;
             self.say(&format!("taking down the containers of the project {project}, as which this server ran before"));
             self.compose(&["-p", &project, "down", "--remove-orphans"])?;
-            self.report.changes.push(format!("took down the project {project}"));
+            self.report
+                .changes
+                .push(format!("took down the project {project}"));
         }
         let changed: Vec<&str> = self
             .networks
@@ -455,10 +469,14 @@ impl<'a> Up<'a> {
         let networks = changed.join(", ");
         self.changing()?;
         if !before.is_empty() {
-            self.say(&format!("taking all containers down, because Docker changes no network in use: {networks}"));
+            self.say(&format!(
+                "taking all containers down, because Docker changes no network in use: {networks}"
+            ));
         }
         self.compose(&["down", "--remove-orphans"])?;
-        self.report.changes.push(format!("made the networks anew: {networks}"));
+        self.report
+            .changes
+            .push(format!("made the networks anew: {networks}"));
         Ok(())
     }
 
@@ -495,7 +513,8 @@ impl<'a> Up<'a> {
                         && self.front_moved(&containers)
                     {
                         let name = container.name.clone();
-                        let why = "front has another address, which it looks up only when it starts";
+                        let why =
+                            "front has another address, which it looks up only when it starts";
                         self.changing()?;
                         self.say(&format!("restarting webmail: {why}"));
                         self.docker.restart(&name, 10)?;
@@ -509,7 +528,9 @@ impl<'a> Up<'a> {
                     let name = there.map(|c| c.name.clone()).unwrap_or_default();
                     self.changing()?;
                     self.say(&format!("starting {service}"));
-                    self.docker.start(&name).map_err(|error| self.explained(error))?;
+                    self.docker
+                        .start(&name)
+                        .map_err(|error| self.explained(error))?;
                     self.became(service, &name, Done::Started, Vec::new());
                 }
                 Verdict::Missing | Verdict::Undecided(_) => make.push(service),
@@ -526,10 +547,18 @@ impl<'a> Up<'a> {
             }
             let names: Vec<&str> = list.iter().map(|name| name.as_str()).collect();
             // Compose is asked about running ones only where it alone can tell; then nothing may have to be done.
-            if !names.iter().all(|name| of_service(&containers, name).is_some()) || force {
+            if !names
+                .iter()
+                .all(|name| of_service(&containers, name).is_some())
+                || force
+            {
                 self.changing()?;
             }
-            if !force && names.iter().any(|name| of_service(&containers, name).is_none()) {
+            if !force
+                && names
+                    .iter()
+                    .any(|name| of_service(&containers, name).is_none())
+            {
                 self.say(&format!("starting {}", names.join(", ")));
             }
             let mut arguments = vec!["up", "-d", "--no-deps"];
@@ -553,7 +582,12 @@ impl<'a> Up<'a> {
                 _ => Done::Unchanged,
             };
             let name = new.map(|c| c.name.clone()).unwrap_or_default();
-            self.became(service, &name, done, why.remove(*service).unwrap_or_default());
+            self.became(
+                service,
+                &name,
+                done,
+                why.remove(*service).unwrap_or_default(),
+            );
         }
         Ok(())
     }
@@ -635,7 +669,10 @@ impl<'a> Up<'a> {
                         self.ready(service);
                     }
                     Readiness::Waiting(why) => {
-                        let patience = self.options.wait.unwrap_or_else(|| start::patience(service));
+                        let patience = self
+                            .options
+                            .wait
+                            .unwrap_or_else(|| start::patience(service));
                         if start.elapsed() > patience {
                             if service == "antivirus" {
                                 self.late_scanner(&why);
@@ -720,7 +757,10 @@ impl<'a> Up<'a> {
         if seen.needs_check(service) {
             if !tests.contains_key(service) {
                 let image = self.docker.health_test(&name)?;
-                tests.insert(service.to_owned(), start::self_check(service, image.as_deref()));
+                tests.insert(
+                    service.to_owned(),
+                    start::self_check(service, image.as_deref()),
+                );
             }
             if let Some(Some(command)) = tests.get(service) {
                 let command: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -755,10 +795,12 @@ impl<'a> Up<'a> {
             ..LogWish::default()
         };
         let mut lines = Vec::new();
-        let _ = self.docker.logs(&[container.to_owned()], &wish, &mut |line| {
-            lines.push(self.without_secrets(&line.text));
-            ControlFlow::Continue(())
-        });
+        let _ = self
+            .docker
+            .logs(&[container.to_owned()], &wish, &mut |line| {
+                lines.push(self.without_secrets(&line.text));
+                ControlFlow::Continue(())
+            });
         lines
     }
 
@@ -804,7 +846,9 @@ impl<'a> Up<'a> {
             ),
             hints,
         )
-        .hint(format!("`docker logs {name}` shows all of it; once it is put right, the same command continues"))
+        .hint(format!(
+            "`docker logs {name}` shows all of it; once it is put right, the same command continues"
+        ))
     }
 
     fn not_ready(&self, service: &str, why: &str, patience: Duration, seen: &Watched) -> Error {
@@ -899,7 +943,10 @@ impl<'a> Up<'a> {
         let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
         let ours = orphans.iter().all(|container| {
             container.labels.get(WORKING_DIRECTORY) == Some(&directory)
-                && container.labels.get("com.docker.compose.oneoff").map(String::as_str)
+                && container
+                    .labels
+                    .get("com.docker.compose.oneoff")
+                    .map(String::as_str)
                     != Some("True")
         });
         if !ours {
@@ -907,16 +954,24 @@ impl<'a> Up<'a> {
                 Finding::warning(
                     "start.orphans",
                     names.join(", "),
-                    format!("belong to the project {}, and not to this server's services", self.project),
+                    format!(
+                        "belong to the project {}, and not to this server's services",
+                        self.project
+                    ),
                 )
                 .hint("remove them if nobody needs them: `docker rm -f NAME`"),
             );
             return Ok(());
         }
         self.changing()?;
-        self.say(&format!("removing {}, which no service needs any more", names.join(", ")));
+        self.say(&format!(
+            "removing {}, which no service needs any more",
+            names.join(", ")
+        ));
         self.compose(&["up", "-d", "--no-recreate", "--remove-orphans"])?;
-        self.report.changes.push(format!("removed {}", names.join(", ")));
+        self.report
+            .changes
+            .push(format!("removed {}", names.join(", ")));
         Ok(())
     }
 
@@ -942,7 +997,10 @@ impl<'a> Up<'a> {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 "secret.missing",
-                format!("make the administrator {address}: its password is not in {}", self.layout.secrets().display()),
+                format!(
+                    "make the administrator {address}: its password is not in {}",
+                    self.layout.secrets().display()
+                ),
             )
             .hint(format!("`{}` draws it", self.layout.command("apply"))));
         };
@@ -950,22 +1008,29 @@ impl<'a> Up<'a> {
             return Ok(());
         };
         self.changing()?;
-        if names.iter().any(|name| name.to_ascii_lowercase() == address) {
+        if names
+            .iter()
+            .any(|name| name.to_ascii_lowercase() == address)
+        {
             // Noted first: an interrupted run may have made it.
             self.note(MADE)?;
             self.fresh_administrator = true;
         }
         self.say(&format!("making {}", names.join(", ")));
-        let imported = self.flask(
-            &["config-import", "-u"],
-            Some(document.expose().as_bytes()),
-        )?;
+        let imported = self.flask(&["config-import", "-u"], Some(document.expose().as_bytes()))?;
         // What it ends with says little; what it made is what counts.
         let there = self.exported()?;
         if let Some((_, left)) = start::missing(&self.config, &password, &there) {
             let said = imported.err.trim();
-            let said = if said.is_empty() { imported.out.trim() } else { said };
-            let said: Vec<String> = said.lines().map(|line| self.without_secrets(line)).collect();
+            let said = if said.is_empty() {
+                imported.out.trim()
+            } else {
+                said
+            };
+            let said: Vec<String> = said
+                .lines()
+                .map(|line| self.without_secrets(line))
+                .collect();
             let skip = said.len().saturating_sub(SHOWN_LINES);
             return Err(Error::new(
                 ErrorKind::Docker,
@@ -982,7 +1047,9 @@ impl<'a> Up<'a> {
                 self.container("admin")
             )));
         }
-        self.report.changes.push(format!("made {}", names.join(", ")));
+        self.report
+            .changes
+            .push(format!("made {}", names.join(", ")));
         Ok(())
     }
 
@@ -1004,7 +1071,11 @@ impl<'a> Up<'a> {
         })
     }
 
-    fn flask(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<super::engine::Executed, Error> {
+    fn flask(
+        &self,
+        arguments: &[&str],
+        input: Option<&[u8]>,
+    ) -> Result<super::engine::Executed, Error> {
         let mut command = vec!["flask", "mailu"];
         command.extend(arguments);
         let admin = self.container("admin");
@@ -1032,7 +1103,12 @@ impl<'a> Up<'a> {
                 steps: vec![step],
                 ..self.plan.clone()
             };
-            perform(&plan, &mut Disk, observe::privileged(), &mut super::perform::Hidden)?;
+            perform(
+                &plan,
+                &mut Disk,
+                observe::privileged(),
+                &mut super::perform::Hidden,
+            )?;
         }
         for name in [MADE, plan::STARTING] {
             let path = self.layout.file(name);

@@ -99,8 +99,8 @@ fn fact(up: &mut Up<'_>, id: &str, message: String) {
 
 /// A port that no client reaches.
 fn unreachable(up: &mut Up<'_>, port: u16, place: Option<SocketAddr>, why: &str) {
-    let through_traefik = up.config.tls.mode.behind_traefik()
-        && (port == 443 || up.config.via() == Via::Traefik);
+    let through_traefik =
+        up.config.tls.mode.behind_traefik() && (port == 443 || up.config.via() == Via::Traefik);
     let message = match place {
         Some(place) => format!("does not answer at {place}: {why}"),
         None if through_traefik => {
@@ -172,12 +172,7 @@ fn relay(up: &mut Up<'_>, place: Option<SocketAddr>, all: &[Container]) -> Resul
 }
 
 /// Stops front: nothing gets in any more.
-fn open_relay(
-    up: &mut Up<'_>,
-    place: SocketAddr,
-    client: Option<IpAddr>,
-    answer: &str,
-) -> Error {
+fn open_relay(up: &mut Up<'_>, place: SocketAddr, client: Option<IpAddr>, answer: &str) -> Error {
     let front = up.container("front");
     let stopped = match up.docker.stop(&front, 5) {
         Ok(()) => format!("{front} was stopped at once"),
@@ -244,13 +239,15 @@ fn seen_as(
     let addresses = |container: &Container| -> Vec<IpAddr> {
         container.networks.values().filter_map(|a| *a).collect()
     };
-    seen.proxies.extend(traefik.map(addresses).unwrap_or_default());
+    seen.proxies
+        .extend(traefik.map(addresses).unwrap_or_default());
     let own = all.iter().find(|container| container.name == front);
     seen.proxies.extend(own.map(addresses).unwrap_or_default());
     for net in up.docker.nets()? {
         seen.gateways.extend(net.gateways);
     }
-    let why = "limits for each address count everybody as one, SPF fails, and block lists are useless";
+    let why =
+        "limits for each address count everybody as one, SPF fails, and block lists are useless";
     match start::client_seen(client, &seen) {
         ClientSeen::Trusted(address) => up.report.findings.push(
             Finding::error(
@@ -302,12 +299,9 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
             continue;
         };
         let url = format!("http://admin:8080/internal/rspamd/vault/v1/dkim/{domain}");
-        let said = up.docker.execute(
-            &antispam,
-            &["curl", "-sS", "-m", "10", &url],
-            None,
-            EXECUTE,
-        )?;
+        let said =
+            up.docker
+                .execute(&antispam, &["curl", "-sS", "-m", "10", &url], None, EXECUTE)?;
         let vault = Secret::new(said.out);
         match start::dkim_text(&vault, &domain, &selector) {
             Some(text) if start::published(&[text.clone()], &wanted) => live.push(domain.clone()),
@@ -334,7 +328,10 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
         fact(
             up,
             "dkim_live",
-            format!("mail is signed for {} with the published selector `{selector}`", live.join(", ")),
+            format!(
+                "mail is signed for {} with the published selector `{selector}`",
+                live.join(", ")
+            ),
         );
     }
     Ok(())
@@ -453,9 +450,14 @@ fn submission(
                     Finding::error(
                         "install.login",
                         user,
-                        format!("cannot log in on port {number} with the password that was drawn: {why}"),
+                        format!(
+                            "cannot log in on port {number} with the password that was drawn: {why}"
+                        ),
                     )
-                    .hint(format!("`docker logs {}` says why, in the line `Login attempt`", up.container("admin"))),
+                    .hint(format!(
+                        "`docker logs {}` says why, in the line `Login attempt`",
+                        up.container("admin")
+                    )),
                 ),
             }
         }
@@ -552,7 +554,12 @@ fn served(up: &mut Up<'_>, port: u16, place: SocketAddr, der: Option<&[u8]>) {
     } else {
         None
     };
-    let already = |finding: &Finding| up.report.findings.iter().any(|there| there.id == finding.id);
+    let already = |finding: &Finding| {
+        up.report
+            .findings
+            .iter()
+            .any(|there| there.id == finding.id)
+    };
     match finding {
         Some(finding) if already(&finding) => {}
         Some(finding) => up.report.findings.push(finding),

@@ -29,7 +29,7 @@ pub use certificates::certificates;
 pub(crate) use certificates::origin;
 pub(crate) use deploy::STARTING;
 pub use deploy::{Deployment, deploy};
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Resolved, resolve, settled, standing};
 
 /// What somebody asks for.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,8 @@ pub struct Request {
     pub relay_password: Option<Secret>,
     /// Whether the deployment is to be started, so that what keeps it from running is an error.
     pub start: bool,
+    /// Pre-flight checks that are left out (`preflight.memory`): what they would find is no error.
+    pub skip: BTreeSet<String>,
 }
 
 /// A file or directory as it is on disk.

@@ -44,6 +44,42 @@ pub struct Resolved {
 /// [`ErrorKind::NotFound`] if the deployment has lost its `mailu.toml`, none is given, and the record of the last run has no copy; [`ErrorKind::Corrupt`] if that or
 /// the record of the last run is damaged.
 pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Result<Resolved, Error> {
+    let resolved = settle(layout, request, observed)?;
+    if has_errors(&resolved.findings) {
+        return Err(invalid_input(resolved.findings));
+    }
+    Ok(resolved)
+}
+
+/// As [`resolve`], with what stands against it: there is a configuration as soon as its own rules are kept.
+///
+/// # Errors
+///
+/// As [`resolve`], where there is no configuration to go on with.
+pub fn settled(
+    layout: &Layout,
+    request: &Request,
+    observed: &Observed,
+) -> Result<(Config, Vec<Finding>), Error> {
+    let resolved = settle(layout, request, observed)?;
+    Ok((resolved.config, resolved.findings))
+}
+
+/// What stands against `config` on a host where it is to be started: neighbours, the engine, memory.
+pub fn standing(config: &Config, observed: &Observed) -> Vec<Finding> {
+    let request = Request {
+        start: true,
+        ..Request::default()
+    };
+    let mut findings = fleet::clashes(config, &observed.neighbours);
+    if let Some(engine) = &observed.engine {
+        findings.extend(engine::judge(config, engine));
+    }
+    findings.extend(memory(config, &request, observed));
+    findings
+}
+
+fn settle(layout: &Layout, request: &Request, observed: &Observed) -> Result<Resolved, Error> {
     let there = observed.entries.get("mailu.toml").map(|entry| {
         entry.text().ok_or_else(|| {
             Error::new(
@@ -187,9 +223,6 @@ pub fn resolve(layout: &Layout, request: &Request, observed: &Observed) -> Resul
         findings.extend(engine::judge(&config, engine));
     }
     findings.extend(memory(&config, request, observed));
-    if has_errors(&findings) {
-        return Err(invalid_input(findings));
-    }
     let mut recorded = kept::standing(&document, bases.records());
     recorded.extend(drawn.iter().map(|d| (d.key.to_owned(), d.value.clone())));
     Ok(Resolved {
@@ -328,11 +361,13 @@ fn memory(config: &Config, request: &Request, observed: &Observed) -> Option<Fin
     } else {
         "services"
     };
-    let mut finding = if request.start && config.services.antivirus {
-        Finding::error("host.memory", subject, message)
-    } else {
-        Finding::warning("host.memory", subject, message)
-    };
+    let mut finding =
+        if request.start && config.services.antivirus && !request.skip.contains("preflight.memory")
+        {
+            Finding::error("host.memory", subject, message)
+        } else {
+            Finding::warning("host.memory", subject, message)
+        };
     if config.services.antivirus {
         finding = finding.value("true").hint(format!(
             "do without it: {}",

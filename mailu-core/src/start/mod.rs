@@ -58,7 +58,11 @@ pub fn waves(services: &[String]) -> Vec<Wave> {
         waits: *waits,
     });
     let rest = Wave {
-        services: services.iter().filter(|name| !known(name)).cloned().collect(),
+        services: services
+            .iter()
+            .filter(|name| !known(name))
+            .cloned()
+            .collect(),
         waits: true,
     };
     named
@@ -74,7 +78,15 @@ mod tests {
     #[test]
     fn everything_starts_once_and_in_order() {
         let all: Vec<String> = [
-            "webmail", "front", "own", "antispam", "admin", "smtp", "redis", "resolver", "imap",
+            "webmail",
+            "front",
+            "own",
+            "antispam",
+            "admin",
+            "smtp",
+            "redis",
+            "resolver",
+            "imap",
             "antivirus",
         ]
         .map(str::to_owned)

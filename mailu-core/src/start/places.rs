@@ -29,10 +29,12 @@ pub fn outside(
     host: Host,
 ) -> Option<SocketAddr> {
     let mail = MailPort::ALL.iter().find(|mail| mail.number() == port);
-    let by_traefik = config.tls.mode.behind_traefik()
-        && (mail.is_none() || config.via() == Via::Traefik);
+    let by_traefik =
+        config.tls.mode.behind_traefik() && (mail.is_none() || config.via() == Via::Traefik);
     if !by_traefik {
-        let front = containers.iter().find(|container| container.name == front)?;
+        let front = containers
+            .iter()
+            .find(|container| container.name == front)?;
         return published(&front.published, port, host);
     }
     let point = match mail {
@@ -71,9 +73,9 @@ pub fn traefik<'a>(
     };
     let shares = |container: &&Container| container.networks.contains_key(network);
     let all = || containers.iter().filter(is_traefik);
-    all().find(shares).or_else(|| {
-        all().find(|container| container.network_mode.as_deref() == Some("host"))
-    })
+    all()
+        .find(shares)
+        .or_else(|| all().find(|container| container.network_mode.as_deref() == Some("host")))
 }
 
 /// The port of an entry point in Traefik's container, as far as its arguments and variables tell.
@@ -140,15 +142,15 @@ mod tests {
     fn traefiks_entry_points_lead_in() {
         let mut traefik = Container::new("proxy", "traefik:v3.1");
         traefik.networks.insert("mailu_proxy".to_owned(), None);
-        traefik.command = ["--entryPoints.smtp.address=:2525", "--entrypoints.websecure.address=:443"]
-            .map(str::to_owned)
-            .to_vec();
+        traefik.command = [
+            "--entryPoints.smtp.address=:2525",
+            "--entrypoints.websecure.address=:443",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let one: IpAddr = "127.0.0.2".parse().expect("an address");
-        traefik.published = vec![
-            Published::new(any, 25, 2525),
-            Published::new(one, 443, 443),
-        ];
+        traefik.published = vec![Published::new(any, 25, 2525), Published::new(one, 443, 443)];
         let config = config("");
         let all = [traefik];
         assert_eq!(place(&config, &all, 25), "198.51.100.7:25");

@@ -124,9 +124,7 @@ pub fn judge(service: &str, seen: &Watched) -> Readiness {
         return failed(
             "start.out_of_memory",
             "the kernel ended it for want of memory",
-            &[
-                "add memory or swap; without `services.antivirus` a server needs 1 GB instead of 3",
-            ],
+            &["add memory or swap; without `services.antivirus` a server needs 1 GB instead of 3"],
         );
     }
     match container.state {
@@ -304,7 +302,10 @@ mod tests {
             "CRITICAL:root:Your DNS resolver at 10.203.0.126 isn't doing DNSSEC validation; Please see https://mailu.io/x".to_owned(),
         ];
         let why = waiting("admin", &admin);
-        assert!(why.contains("does not validate") && !why.contains("http"), "{why}");
+        assert!(
+            why.contains("does not validate") && !why.contains("http"),
+            "{why}"
+        );
         assert_eq!(late_hints("admin", &admin).len(), 1);
         admin.check = Some((true, String::new()));
         assert_eq!(judge("admin", &admin), Readiness::Ready);
@@ -355,7 +356,11 @@ mod tests {
         let own = ["CMD-SHELL".to_owned(), "kill -0 1".to_owned()];
         assert_eq!(
             self_check("imap", Some(&own)),
-            Some(vec!["/bin/sh".to_owned(), "-c".to_owned(), "kill -0 1".to_owned()])
+            Some(vec![
+                "/bin/sh".to_owned(),
+                "-c".to_owned(),
+                "kill -0 1".to_owned()
+            ])
         );
         assert_eq!(self_check("imap", Some(&["NONE".to_owned()])), None);
         assert_eq!(self_check("webdav", None), None);

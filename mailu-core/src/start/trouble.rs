@@ -60,7 +60,9 @@ pub fn explain(said: &str) -> Option<Trouble> {
         let mut found = trouble(
             "container.name_taken",
             "another container has the name",
-            &["remove that container if nobody needs it (`docker rm NAME`), or choose other names with `project`"],
+            &[
+                "remove that container if nobody needs it (`docker rm NAME`), or choose other names with `project`",
+            ],
         );
         found.container = name;
         return Some(found);
@@ -84,7 +86,9 @@ pub fn explain(said: &str) -> Option<Trouble> {
         return Some(trouble(
             "network.taken",
             "another network has these addresses",
-            &["`docker network ls` and `docker network inspect` show which; remove it if nobody needs it, or set `network.subnet` to free addresses"],
+            &[
+                "`docker network ls` and `docker network inspect` show which; remove it if nobody needs it, or set `network.subnet` to free addresses",
+            ],
         ));
     }
     if any(&["network", "not found"]) && any(&["declared as external"]) {
@@ -110,7 +114,9 @@ pub fn explain(said: &str) -> Option<Trouble> {
         return Some(trouble(
             "image.denied",
             "the registry does not give it to us, or does not have it",
-            &["`docker login` for a private registry; `images` in mailu.toml says where images come from"],
+            &[
+                "`docker login` for a private registry; `images` in mailu.toml says where images come from",
+            ],
         ));
     }
     if any(&[
@@ -139,7 +145,9 @@ pub fn explain(said: &str) -> Option<Trouble> {
         return Some(trouble(
             "image.unreachable",
             "the registry cannot be reached",
-            &["check this host's way to the internet (names, proxy, firewall), and run the same command again; images that were loaded with `docker load` are used as they are"],
+            &[
+                "check this host's way to the internet (names, proxy, firewall), and run the same command again; images that were loaded with `docker load` are used as they are",
+            ],
         ));
     }
     None
@@ -156,7 +164,9 @@ fn port(said: &str) -> Option<u16> {
             let plain = address
                 .bytes()
                 .all(|b| b.is_ascii_digit() || b.is_ascii_hexdigit() || b".:[]".contains(&b));
-            plain.then(|| number.split('/').next()?.parse().ok()).flatten()
+            plain
+                .then(|| number.split('/').next()?.parse().ok())
+                .flatten()
         })
         .find(|port| *port != 0)
 }

@@ -146,7 +146,10 @@ mod tests {
 
     #[test]
     fn only_a_refusal_to_relay_counts_as_one() {
-        assert_eq!(relay(554, "5.7.1 <a@b>: Relay access denied"), Relay::Refused);
+        assert_eq!(
+            relay(554, "5.7.1 <a@b>: Relay access denied"),
+            Relay::Refused
+        );
         assert_eq!(relay(250, "2.1.5 Ok"), Relay::Accepted);
         assert_eq!(relay(450, "4.1.8 Domain not found"), Relay::Unclear);
         assert_eq!(relay(550, "5.1.1 User unknown"), Relay::Unclear);
