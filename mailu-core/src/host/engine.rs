@@ -541,9 +541,13 @@ impl Docker {
                         .iter()
                         .filter_map(|one| one.subnet.as_ref()?.parse().ok())
                         .collect(),
+                    // Without one of its own, Docker takes the first address.
                     gateways: config
                         .iter()
-                        .filter_map(|one| one.gateway.as_ref()?.parse().ok())
+                        .filter_map(|one| match &one.gateway {
+                            Some(gateway) => gateway.split('/').next()?.parse().ok(),
+                            None => one.subnet.as_ref()?.parse::<IpNet>().ok()?.hosts().next(),
+                        })
                         .collect(),
                     internal: network.internal.unwrap_or_default(),
                     ipv6: network.enable_ipv6.unwrap_or_default(),

@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How long a server may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a server may take for one answer. Front looks up the client's name first, for up to half a minute.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// An address of TEST-NET-1 (RFC 5737): as a domain literal it needs no name server, and belongs to nobody.
 const NOBODY: &str = "[192.0.2.1]";

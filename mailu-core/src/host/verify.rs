@@ -329,7 +329,7 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
             up,
             "dkim_live",
             format!(
-                "mail is signed for {} with the published selector `{selector}`",
+                "Rspamd signs for {} with the keys of our records (selector `{selector}`)",
                 live.join(", ")
             ),
         );
