@@ -38,6 +38,15 @@ pub struct Global {
     /// Where AgencyStack lives: deployments go below DIR/mailu, secrets below DIR/secrets.
     #[arg(long, global = true, value_name = "DIR", env = "AGENCY_STACK_ROOT", default_value = DEFAULT_ROOT)]
     pub root: PathBuf,
+    /// Directory of AgencyStack's log files; without it, they are written for deployments below the usual root only.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "AGENCY_STACK_LOG_DIR",
+        hide = true
+    )]
+    pub log_dir: Option<PathBuf>,
     /// Print the result as JSON, as the Python and Node packages return it.
     #[arg(long, global = true)]
     pub json: bool,
@@ -85,6 +94,20 @@ pub enum Command {
     Show(Show),
     /// Show certificates: where they come from, how long they last, what front serves; take over renewed ones.
     Certs(Certs),
+    /// Show how a deployment is: services, certificate, mail queue, disk, backups. Exit status 1 unless all is well.
+    Status(Status),
+    /// Show what services wrote, in order of time.
+    Logs(Logs),
+    /// Start services that do not run, and wait until they are ready.
+    Start(Power),
+    /// Stop services.
+    Stop(Power),
+    /// Restart services, and wait until they are ready.
+    Restart(Power),
+    /// Run a program in a service's container.
+    Exec(Exec),
+    /// Take a deployment's containers and networks down. Data, configuration and secrets stay unless told otherwise.
+    Uninstall(Uninstall),
     /// Look at, check and change mailu.toml.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -377,6 +400,88 @@ pub struct CertsOf {
 pub enum CertsCommand {
     /// Take over a renewed certificate, and see to it that front serves it. For a timer: it waits for no decision.
     Sync(CertsOf),
+}
+
+/// `mailu status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Every deployment of this host, one line for each.
+    #[arg(long, conflicts_with_all = ["domain", "client_id"])]
+    pub all: bool,
+    /// Look again every so many seconds, until interrupted.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub watch: Option<u64>,
+}
+
+/// `mailu logs`
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The services: front, smtp, imap, admin, antispam … Without any, all of them.
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Go on with what is written from now on, until interrupted.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only lines since then: how long ago (10m, 2h, 3d), or a time (2026-11-22T10:00:00Z).
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Only the last so many lines, of all services together.
+    #[arg(long, short = 'n', value_name = "N")]
+    pub tail: Option<u64>,
+}
+
+/// `mailu start`, `stop` and `restart`
+#[derive(Debug, Args)]
+pub struct Power {
+    /// The services. Without any, all of them.
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// How long to wait until services are ready, in seconds; 0 waits for nothing.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub timeout: u64,
+}
+
+/// `mailu exec`
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// The service.
+    pub service: String,
+    /// The program and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// `mailu uninstall`
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Delete mail, accounts, configuration, keys and secrets too. Nothing brings them back but a backup.
+    #[arg(long)]
+    pub delete_data: bool,
+    /// Confirms --delete-data by the mail host's name, where nobody can be asked for it.
+    #[arg(long, value_name = "MAIL_HOST", requires = "delete_data")]
+    pub yes_delete: Option<MailHost>,
 }
 
 /// `mailu config`

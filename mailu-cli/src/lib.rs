@@ -2,11 +2,14 @@
 
 pub mod args;
 mod commands;
+mod log;
 mod output;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+
+use mailu_core::host::Power;
 
 use args::{Cli, Command};
 use output::Printer;
@@ -49,6 +52,15 @@ pub fn run() -> ExitCode {
         Command::List => commands::list::run(&cli.global, &mut printer),
         Command::Show(args) => commands::show::run(&cli.global, &mut printer, &args),
         Command::Certs(args) => commands::certs::run(&cli.global, &mut printer, args),
+        Command::Status(args) => commands::status::run(&cli.global, &mut printer, &args),
+        Command::Logs(args) => commands::logs::run(&cli.global, &mut printer, args),
+        Command::Start(args) => commands::power::run(&cli.global, &mut printer, args, Power::Start),
+        Command::Stop(args) => commands::power::run(&cli.global, &mut printer, args, Power::Stop),
+        Command::Restart(args) => {
+            commands::power::run(&cli.global, &mut printer, args, Power::Restart)
+        }
+        Command::Exec(args) => commands::exec::run(&cli.global, &mut printer, &args),
+        Command::Uninstall(args) => commands::uninstall::run(&cli.global, &mut printer, &args),
         Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
         Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),
         Command::Man => commands::meta::man(&mut printer),

@@ -20,6 +20,10 @@ use signal_hook::flag;
 
 use crate::args::{Color, Global};
 
+mod operate;
+
+pub(crate) use operate::Prefixes;
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -57,6 +61,13 @@ impl Printer {
     /// A line of the result. A reader that has gone away is no failure.
     pub(crate) fn line(&mut self, text: impl Display) {
         let _ = writeln!(self.out, "{text}");
+    }
+
+    /// A line of a result without end; whether somebody still reads it.
+    pub(crate) fn streamed(&mut self, text: impl Display) -> bool {
+        writeln!(self.out, "{text}")
+            .and_then(|()| self.out.flush())
+            .is_ok()
     }
 
     /// Text of the result as it is.

@@ -24,6 +24,7 @@ pub mod preflight;
 mod render;
 mod secret;
 pub mod start;
+pub mod status;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, Invalid};

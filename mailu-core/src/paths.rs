@@ -204,6 +204,16 @@ impl Layout {
         self.file(".installed_ok")
     }
 
+    /// What says that the deployment was taken down.
+    pub fn uninstalled(&self) -> PathBuf {
+        self.file(".mailu/uninstalled")
+    }
+
+    /// Where its backups lie: beside the deployments, so that they outlive it.
+    pub fn backups(&self) -> PathBuf {
+        self.below("backups/mailu")
+    }
+
     /// Where `AgencyStack` keeps the logs of components.
     pub fn logs() -> PathBuf {
         PathBuf::from("/var/log/agency_stack/components")

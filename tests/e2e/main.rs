@@ -9,4 +9,5 @@
 mod support;
 
 mod engine;
+mod mail;
 mod world;

@@ -1,12 +1,22 @@
-//! The machine that `tests/stack/engine.sh` makes, and the Internet around it.
+//! The machine that `tests/stack/engine.sh` makes, the Internet around it (the container `world_outside`), and the Traefik that an
+//! operator would have there.
+//!
+//! The host is 198.51.100.1. Outside, 198.51.100.10 is `mx.outside.test`, which the SPF record of `outside.test` names, and
+//! 198.51.100.20 is somebody's address at home.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::succeed;
+use crate::support::{succeed, workspace};
+
+pub(crate) const HOST: &str = "198.51.100.1";
+/// Somebody's address at home.
+pub(crate) const STRANGER: &str = "198.51.100.20";
 
 /// The machine is one: whoever uses it holds this.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
@@ -28,6 +38,7 @@ pub(crate) fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T
     wait_long(what, Duration::from_secs(60), condition)
 }
 
+/// The same, for what may take longer than a minute on a busy machine.
 pub(crate) fn wait_long<T>(
     what: &str,
     limit: Duration,
@@ -39,6 +50,307 @@ pub(crate) fn wait_long<T>(
             return value;
         }
         assert!(start.elapsed() < limit, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// Runs a program of the container outside, with something on its stdin, and returns what it printed.
+pub(crate) fn outside(args: &[&str], input: &str) -> String {
+    let mut child = Command::new("docker")
+        .args(["exec", "-i", "world_outside"])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{args:?} outside: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A conversation over SMTP.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// Every command was answered with success.
+    pub(crate) ok: bool,
+    /// Command, code and text of each answer. `connect` is the greeting, `error` what ended it otherwise.
+    pub(crate) steps: Vec<(String, u64, String)>,
+}
+
+impl Said {
+    /// The last answer to `command`.
+    pub(crate) fn to(&self, command: &str) -> Option<(u64, &str)> {
+        self.steps
+            .iter()
+            .rfind(|(said, ..)| said == command)
+            .map(|(_, code, text)| (*code, text.as_str()))
+    }
+
+    pub(crate) fn code(&self, command: &str) -> Option<u64> {
+        self.to(command).map(|(code, _)| code)
+    }
+}
+
+/// Sends from outside; `images/outside/send` has the arguments.
+pub(crate) fn send(args: &[&str], message: &str) -> Said {
+    let printed = outside(&[&["send"], args].concat(), message);
+    let value: Value = serde_json::from_str(&printed).unwrap();
+    Said {
+        ok: value["ok"] == true,
+        steps: serde_json::from_value(value["steps"].clone()).unwrap(),
+    }
+}
+
+/// A message that arrived outside.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Arrived {
+    headers: Vec<(String, String)>,
+    pub(crate) raw: String,
+    pub(crate) dkim: Vec<Signature>,
+}
+
+/// What dkimpy says of a signature, with the key that stands in DNS.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Signature {
+    pub(crate) domain: String,
+    pub(crate) selector: String,
+    pub(crate) ok: bool,
+    pub(crate) why: String,
+}
+
+impl Arrived {
+    /// The first head field of that name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What an address outside has got.
+pub(crate) fn inbox(address: &str) -> Vec<Arrived> {
+    serde_json::from_str(&outside(&["inbox", address], "")).unwrap()
+}
+
+/// Waits for a message with that subject.
+pub(crate) fn arrives(address: &str, subject: &str) -> Arrived {
+    wait_long(
+        &format!("`{subject}` at {address}"),
+        Duration::from_secs(120),
+        || {
+            inbox(address)
+                .into_iter()
+                .find(|message| message.header("Subject") == Some(subject))
+        },
+    )
+}
+
+/// A log-in over IMAP or POP3, and the messages that it found.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Fetched {
+    pub(crate) ok: bool,
+    pub(crate) why: String,
+    pub(crate) messages: Vec<String>,
+}
+
+/// Logs in from outside; `images/outside/fetch` has the arguments.
+pub(crate) fn fetch(user: &str, password: &str, more: &[&str]) -> Fetched {
+    let args = ["fetch", "--user", user, "--password", password];
+    serde_json::from_str(&outside(&[&args, more].concat(), "")).unwrap()
+}
+
+/// A zone in the world's tree, signed, with its DS in the parent; taken out with the value.
+pub(crate) struct Zone(String);
+
+impl Zone {
+    /// Puts a zone there, in place of one of the same name.
+    pub(crate) fn load(name: &str, text: &str) -> Self {
+        outside(&["zone", "load", name], text);
+        Self(name.to_owned())
+    }
+}
+
+impl Drop for Zone {
+    fn drop(&mut self) {
+        let _ = Command::new("docker")
+            .args(["exec", "world_outside", "zone", "drop", &self.0])
+            .output();
+    }
+}
+
+/// The network that Traefik and front share, made as our documentation says; removed with the value.
+pub(crate) struct Network;
+
+impl Network {
+    pub(crate) const NAME: &'static str = "mailu_proxy";
+
+    pub(crate) fn make() -> Self {
+        let text = "mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"admin@example.com\"\n\
+            [traefik]\nsubnet = \"10.203.255.0/24\"\n";
+        let config = mailu_core::Config::from_toml(text).unwrap().config;
+        let command = mailu_core::engine::proxy_command(&config).unwrap();
+        assert!(command.ends_with(Self::NAME), "{command}");
+        succeed(Command::new("sh").args(["-c", &command]));
+        Self
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = Command::new("docker")
+            .args(["network", "rm", Self::NAME])
+            .output();
+    }
+}
+
+/// Traefik as an operator has it, with all entry points, and certificates from the world's authority.
+pub(crate) struct Traefik {
+    directory: tempfile::TempDir,
+}
+
+/// Names and ports of its entry points: our defaults.
+pub(crate) const ENTRY_POINTS: [(&str, u16); 10] = [
+    ("web", 80),
+    ("websecure", 443),
+    ("smtp", 25),
+    ("submissions", 465),
+    ("submission", 587),
+    ("imap", 143),
+    ("imaps", 993),
+    ("pop3", 110),
+    ("pop3s", 995),
+    ("sieve", 4190),
+];
+
+impl Traefik {
+    pub(crate) const NAME: &'static str = "traefik";
+
+    /// A place for its store. It is not running yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Its store of certificates: `traefik.acme_store`.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.directory.path().join("acme.json")
+    }
+
+    /// Starts it in `network`, with more arguments.
+    pub(crate) fn start(&self, _network: &Network, more: &[&str]) {
+        let authority = workspace().join(".cache/world/ca.pem");
+        let version = std::fs::read_to_string(workspace().join("tests/stack/traefik/version"));
+        let mut run = Command::new("docker");
+        run.args([
+            "run",
+            "-d",
+            "--name",
+            Self::NAME,
+            "--restart",
+            "unless-stopped",
+        ])
+        .args(["--network", Network::NAME])
+        .args(["-v", "/var/run/docker.sock:/var/run/docker.sock:ro"])
+        .args(["-v", &format!("{}:/acme", self.directory.path().display())])
+        .args(["-v", &format!("{}:/world.pem:ro", authority.display())])
+        .args(["-e", "LEGO_CA_CERTIFICATES=/world.pem"]);
+        for (_, port) in ENTRY_POINTS {
+            run.args(["-p", &format!("{port}:{port}")]);
+        }
+        run.arg(format!("traefik:{}", version.unwrap().trim()))
+            .args(["--log.level=INFO", "--accesslog=true"])
+            .args([
+                "--providers.docker=true",
+                "--providers.docker.exposedbydefault=false",
+            ])
+            // Let's Encrypt's address is Traefik's default; here it leads to Pebble.
+            .arg("--certificatesresolvers.letsencrypt.acme.email=hostmaster@example.com")
+            .arg("--certificatesresolvers.letsencrypt.acme.storage=/acme/acme.json")
+            .arg("--certificatesresolvers.letsencrypt.acme.tlschallenge=true");
+        for (name, port) in ENTRY_POINTS {
+            run.arg(format!("--entrypoints.{name}.address=:{port}"));
+        }
+        succeed(run.args(more));
+    }
+
+    /// The names on the certificates that it has.
+    pub(crate) fn certificates(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.store()).unwrap_or_default();
+        let store: Value = serde_json::from_str(&text).unwrap_or_default();
+        store["letsencrypt"]["Certificates"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry["domain"]["main"].as_str())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Traefik {
+    fn drop(&mut self) {
+        show_if_failing(&[Self::NAME]);
+        let _ = Command::new("docker")
+            .args(["rm", "-f", Self::NAME])
+            .output();
+    }
+}
+
+/// The last words of containers, when a test is failing.
+#[expect(clippy::print_stderr, reason = "it is for whoever reads the failure")]
+pub(crate) fn show_if_failing(containers: &[&str]) {
+    if !std::thread::panicking() {
+        return;
+    }
+    for name in containers {
+        if let Ok(output) = Command::new("docker")
+            .args(["logs", "--tail", "30", name])
+            .output()
+        {
+            eprintln!(
+                "--- {name}\n{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+}
+
+/// The root of the certificates that the world's authority gives: a file.
+pub(crate) fn acme_root(directory: &Path) -> PathBuf {
+    let path = directory.join("acme-root.pem");
+    std::fs::write(&path, outside(&["cat", "/run/acme-root.pem"], "")).unwrap();
+    path
+}
+
+/// Removes all containers whose names begin so.
+pub(crate) fn remove_containers(prefix: &str) {
+    let filter = format!("name=^/?{prefix}");
+    let Ok(output) = Command::new("docker")
+        .args(["ps", "-aq", "--filter", &filter])
+        .output()
+    else {
+        return;
+    };
+    let ids = String::from_utf8_lossy(&output.stdout).into_owned();
+    let _ = Command::new("docker")
+        .args(["rm", "-f", "-v"])
+        .args(ids.split_whitespace())
+        .output();
+    let _ = Command::new("docker")
+        .args(["network", "prune", "-f"])
+        .output();
 }

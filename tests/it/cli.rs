@@ -121,12 +121,13 @@ fn without_docker_it_says_what_no_start_would_do() {
             "--admin-email",
             "admin@example.com",
         ])
-        .env("PATH", "/nonexistent")
+        .env("DOCKER_HOST", "unix:///nonexistent.sock")
         .output()
         .unwrap();
     let run = finished(output).expect_code(2);
     assert!(
-        run.err.contains("there is no `docker` program")
+        run.err
+            .contains("the Docker engine at unix:///nonexistent.sock")
             && run.err.contains("--no-start")
             && run.err.contains("nothing was changed"),
         "{}",

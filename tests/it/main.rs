@@ -21,5 +21,6 @@ mod operate;
 mod random;
 mod settings;
 mod support;
+mod up;
 mod wizard;
 mod zone;

@@ -83,6 +83,10 @@ if [ "${1:-}" = inside ]; then
         MAILU_STACK_RECORD=$base/images "$stack/build.sh"
         exit
     fi
+    # Compose v2 as a plug-in, as Docker's own packages have it.
+    export DOCKER_CONFIG=/run/docker-config
+    mkdir -p $DOCKER_CONFIG/cli-plugins
+    [ ! -x .cache/tools/compose-v2 ] || ln -s "$PWD/.cache/tools/compose-v2" $DOCKER_CONFIG/cli-plugins/docker-compose
     "$stack/world.sh" network
     start_engine
     "$stack/world.sh" up

@@ -5,11 +5,16 @@ pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod dns;
+pub(crate) mod exec;
 pub(crate) mod install;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod meta;
+pub(crate) mod power;
 pub(crate) mod render;
 pub(crate) mod show;
+pub(crate) mod status;
+pub(crate) mod uninstall;
 
 use std::path::Path;
 

@@ -620,6 +620,347 @@ impl Docker {
     }
 }
 
+/// How often it is looked whether followed containers were started or made anew.
+const LOOK: Duration = Duration::from_millis(400);
+
+/// For how many of these looks in a row the engine may be away, as when it is restarted.
+const LOOKS_IN_VAIN: u32 = 75;
+
+/// What happens while logs are followed.
+enum Event {
+    Line { id: String, line: LogLine },
+    End { id: String },
+    Look,
+}
+
+/// Up to where a container's log was handed over: the last line's time, and how many lines have it.
+type Seen = HashMap<String, (jiff::Timestamp, usize)>;
+
+/// For operating a deployment.
+impl Docker {
+    /// The names of a Compose project's own networks.
+    pub(super) fn project_networks(&self, project: &str) -> Result<Vec<String>, Error> {
+        let label = format!("com.docker.compose.project={project}");
+        let options = ListNetworksOptions {
+            filters: Some(HashMap::from([("label".to_owned(), vec![label])])),
+        };
+        let all = self.wait(
+            "list the networks",
+            PATIENCE,
+            self.api.list_networks(Some(options)),
+        )?;
+        let mut names: Vec<String> = all.into_iter().filter_map(|network| network.name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Whether there is a network of that name.
+    pub(super) fn network_exists(&self, name: &str) -> Result<bool, Error> {
+        let all = self.wait(
+            "list the networks",
+            PATIENCE,
+            self.api.list_networks(None::<ListNetworksOptions>),
+        )?;
+        Ok(all
+            .into_iter()
+            .any(|network| network.name.as_deref() == Some(name)))
+    }
+
+    /// Removes a network.
+    pub(super) fn remove_network(&self, name: &str) -> Result<(), Error> {
+        self.wait(
+            &format!("remove the network {name}"),
+            LONG_PATIENCE,
+            async {
+                match self.api.remove_network(name).await {
+                    Err(error) if !is_absent(&error) => Err(error),
+                    _ => Ok(()),
+                }
+            },
+        )
+    }
+
+    /// Hands over what services of a project wrote, in order of time, with each line's service; with `follow`, until `each`
+    /// breaks, containers that are started or made anew included. `tail` counts the lines of all of them.
+    pub(super) fn project_logs(
+        &self,
+        project: &str,
+        services: &[String],
+        wish: &LogWish,
+        each: &mut dyn FnMut(&str, LogLine) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let begun = jiff::Timestamp::now();
+        let of_these = |all: Vec<Container>| -> Vec<(Container, String)> {
+            all.into_iter()
+                .filter_map(|one| {
+                    let service = one.service.clone()?;
+                    services.contains(&service).then_some((one, service))
+                })
+                .collect()
+        };
+        let there = of_these(self.project(project)?);
+        let mut seen = Seen::new();
+        if self.merged(&there, wish, &mut seen, each)?.is_break() || !wish.follow {
+            return Ok(());
+        }
+        for (container, _) in &there {
+            seen.entry(container.id.clone()).or_insert((begun, 0));
+        }
+        // Which run of a container is being followed, by when that began.
+        let mut known: HashMap<String, (String, Option<String>)> = HashMap::new();
+        let mut open: Vec<String> = Vec::new();
+        let mut in_vain = 0;
+        let looks = stream::unfold(true, |first| async move {
+            if !first {
+                tokio::time::sleep(LOOK).await;
+            }
+            Some((Event::Look, false))
+        });
+        let mut events = stream::select_all([looks.boxed_local()]);
+        self.runtime.block_on(async {
+            while let Some(event) = events.next().await {
+                match event {
+                    Event::Line { id, line } => {
+                        let at: jiff::Timestamp = line.at.parse().unwrap_or_default();
+                        let (last, count) = seen.entry(id.clone()).or_default();
+                        if at == *last {
+                            *count += 1;
+                        } else {
+                            (*last, *count) = (at, 1);
+                        }
+                        let service = known.get(&id).map_or("", |(service, _)| service);
+                        if each(service, line).is_break() {
+                            return Ok(());
+                        }
+                    }
+                    Event::End { id } => open.retain(|one| *one != id),
+                    Event::Look => {
+                        let now = match self.matching_now(project).await {
+                            Ok(all) => of_these(all),
+                            Err(error) => {
+                                in_vain += 1;
+                                if in_vain > LOOKS_IN_VAIN {
+                                    return Err(Error::new(
+                                        ErrorKind::Docker,
+                                        "engine.unreachable",
+                                        "follow the logs: the Docker engine does not answer any more",
+                                    )
+                                    .source(error)
+                                    .hint("`systemctl status docker` shows why"));
+                                }
+                                continue;
+                            }
+                        };
+                        in_vain = 0;
+                        for (container, service) in now {
+                            let started = container.started_at.clone();
+                            let is_known = known
+                                .get(&container.id)
+                                .is_some_and(|(_, before)| *before == started);
+                            if is_known || open.contains(&container.id) {
+                                continue;
+                            }
+                            known.insert(container.id.clone(), (service, started));
+                            open.push(container.id.clone());
+                            let from = seen.get(&container.id).copied();
+                            events.push(self.followed(container, from).boxed_local());
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn matching_now(&self, project: &str) -> Result<Vec<Container>, bollard::errors::Error> {
+        let label = format!("com.docker.compose.project={project}");
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([("label".to_owned(), vec![label])])),
+            ..ListContainersOptions::default()
+        };
+        let mut all = Vec::new();
+        for summary in self.api.list_containers(Some(options)).await? {
+            let Some(id) = summary.id else { continue };
+            let there = self
+                .api
+                .inspect_container(&id, None::<InspectContainerOptions>);
+            match there.await {
+                Ok(there) => all.push(container(there)),
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The lines of a container from where they were seen, then those to come, until it ends.
+    fn followed(
+        &self,
+        container: Container,
+        from: Option<(jiff::Timestamp, usize)>,
+    ) -> impl futures_util::Stream<Item = Event> + '_ {
+        let options = LogsOptions {
+            follow: true,
+            stdout: true,
+            stderr: true,
+            since: from
+                .and_then(|(at, _)| i32::try_from(at.as_second()).ok())
+                .unwrap_or_default(),
+            timestamps: true,
+            tail: "all".to_owned(),
+            ..LogsOptions::default()
+        };
+        let Container { id, name, .. } = container;
+        let ended = id.clone();
+        let mut skip = from.map_or(0, |(_, count)| count);
+        // A container that goes away meanwhile has said everything.
+        self.api
+            .logs(&id, Some(options))
+            .filter_map(|output| async { output.ok() })
+            .flat_map(move |output| stream::iter(lines(&name, output)))
+            .filter(move |line| {
+                let new = match (from, line.at.parse::<jiff::Timestamp>()) {
+                    (Some((last, _)), Ok(at)) if at == last && skip > 0 => {
+                        skip -= 1;
+                        false
+                    }
+                    (Some((last, _)), Ok(at)) => at >= last,
+                    _ => true,
+                };
+                async move { new }
+            })
+            .map(move |line| Event::Line {
+                id: id.clone(),
+                line,
+            })
+            .chain(stream::once(async move { Event::End { id: ended } }))
+    }
+
+    /// What containers have written so far, in order of time.
+    fn merged(
+        &self,
+        containers: &[(Container, String)],
+        wish: &LogWish,
+        seen: &mut Seen,
+        each: &mut dyn FnMut(&str, LogLine) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let mut streams: Vec<_> = containers
+            .iter()
+            .map(|(container, service)| {
+                let options = LogsOptions {
+                    stdout: true,
+                    stderr: true,
+                    since: wish
+                        .since
+                        .and_then(|since| i32::try_from(since).ok())
+                        .unwrap_or_default(),
+                    timestamps: true,
+                    tail: wish
+                        .tail
+                        .map_or_else(|| "all".to_owned(), |n| n.to_string()),
+                    ..LogsOptions::default()
+                };
+                let name = container.name.clone();
+                let lines = self
+                    .api
+                    .logs(&container.id, Some(options))
+                    .flat_map(move |output| match output {
+                        Ok(output) => {
+                            let lines = lines(&name, output).into_iter().map(Ok);
+                            stream::iter(lines.collect::<Vec<_>>())
+                        }
+                        Err(error) => stream::iter(vec![Err(error)]),
+                    })
+                    .boxed_local();
+                (&container.id, service, container, lines)
+            })
+            .collect();
+        self.runtime.block_on(async {
+            let mut heads: Vec<Option<(jiff::Timestamp, LogLine)>> = Vec::new();
+            for (_, _, container, lines) in &mut streams {
+                heads.push(head(&container.name, lines.next().await)?);
+            }
+            let mut last = std::collections::VecDeque::new();
+            loop {
+                let first = heads
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, head)| Some((head.as_ref()?.0, index)))
+                    .min();
+                let Some((at, index)) = first else { break };
+                let (Some(place), Some((id, service, container, lines))) =
+                    (heads.get_mut(index), streams.get_mut(index))
+                else {
+                    break;
+                };
+                let next = head(&container.name, lines.next().await)?;
+                let Some((_, line)) = std::mem::replace(place, next) else {
+                    break;
+                };
+                let (newest, count) = seen.entry((*id).clone()).or_insert((at, 0));
+                if at == *newest {
+                    *count += 1;
+                } else {
+                    (*newest, *count) = (at, 1);
+                }
+                match wish.tail.and_then(|tail| usize::try_from(tail).ok()) {
+                    Some(tail) => {
+                        last.push_back((*service, line));
+                        if last.len() > tail {
+                            last.pop_front();
+                        }
+                    }
+                    None => {
+                        if each(service, line).is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                }
+            }
+            for (service, line) in last {
+                if each(service, line).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+}
+
+/// The next line of a container; nothing when that was all, also because the container went away.
+fn head(
+    container: &str,
+    next: Option<Result<LogLine, bollard::errors::Error>>,
+) -> Result<Option<(jiff::Timestamp, LogLine)>, Error> {
+    match next {
+        None => Ok(None),
+        Some(Ok(line)) => Ok(Some((line.at.parse().unwrap_or_default(), line))),
+        Some(Err(error)) if is_absent(&error) => Ok(None),
+        Some(Err(error)) => Err(Error::new(
+            ErrorKind::Docker,
+            "engine.logs",
+            format!("read the log of the container {container}"),
+        )
+        .source(error)),
+    }
+}
+
+/// The lines in a piece of a container's log.
+fn lines(container: &str, output: LogOutput) -> Vec<LogLine> {
+    String::from_utf8_lossy(&output.into_bytes())
+        .lines()
+        .map(|line| {
+            let (at, text) = line.split_once(' ').unwrap_or((line, ""));
+            LogLine {
+                container: container.to_owned(),
+                at: at.to_owned(),
+                text: text.to_owned(),
+            }
+        })
+        .collect()
+}
+
 fn is_absent(error: &bollard::errors::Error) -> bool {
     matches!(
         error,

@@ -18,20 +18,28 @@ mod entropy;
 mod files;
 mod hints;
 mod lock;
+mod logs;
 mod lookup;
 mod observe;
+mod operate;
 mod perform;
 mod preflight;
 mod probe;
 mod root;
 mod served;
-#[cfg(feature = "testing")]
-pub mod testing;
+mod status;
+mod uninstall;
 mod up;
 mod verify;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use certs::{CertificateSync, FrontReload};
-pub use observe::timestamp;
+pub use logs::{LogEntry, LogRequest};
+pub use observe::{moment, now_seconds as now, timestamp};
+pub use operate::{Executed, OperateOptions, Operated, Power};
 pub use perform::{Hidden, Progress};
 pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};
+pub use uninstall::Uninstalled;
 pub use up::UpOptions;

@@ -133,8 +133,13 @@ pub fn timestamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string()
 }
 
+/// Now, in UTC, for logs: `2026-11-22T10:00:00Z`.
+pub fn moment() -> String {
+    now()
+}
+
 /// Now, in seconds since 1970.
-pub(super) fn now_seconds() -> i64 {
+pub fn now_seconds() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 

@@ -60,7 +60,7 @@ impl Mailu {
         options.known()?;
         let (observed, mut settled) = observe::observe(layout)?;
         settled.extend(plan::standing(config, &observed));
-        Ok(self.report(layout, config, settled, options))
+        Ok(self.preflight_report(layout, config, settled, options))
     }
 
     /// As [`Mailu::preflight`], for what `request` would make of the deployment at `layout`: what is wrong with that is among the findings.
@@ -79,10 +79,10 @@ impl Mailu {
         let (config, found) = plan::settled(layout, request, &observed)
             .map_err(|error| hints::error(error, self.root()))?;
         settled.extend(found);
-        Ok(self.report(layout, &config, settled, options))
+        Ok(self.preflight_report(layout, &config, settled, options))
     }
 
-    fn report(
+    fn preflight_report(
         &self,
         layout: &Layout,
         config: &Config,

@@ -111,10 +111,27 @@ impl Mailu {
         options: &UpOptions,
         progress: &mut dyn Progress,
     ) -> Result<Outcome, Error> {
-        if !has_containers(layout) {
-            return self.deploy(layout, request, progress);
+        match has_containers(layout) {
+            Some(true) => self.install(layout, request, options, progress),
+            Some(false) => self.deploy(layout, request, progress),
+            None => {
+                let mut outcome = self.deploy(layout, request, progress)?;
+                if outcome.performed && changes_containers(&outcome.plan) {
+                    outcome.plan.findings.push(
+                        Finding::notice(
+                            "apply.no_engine",
+                            "containers",
+                            "keep what they have, if some run: no Docker engine answers to bring them to the new files",
+                        )
+                        .hint(format!(
+                            "where it does: `{}`",
+                            layout.command("apply")
+                        )),
+                    );
+                }
+                Ok(outcome)
+            }
         }
-        self.install(layout, request, options, progress)
     }
 
     /// Brings the server at `layout` up as its files say, tries it, and notes that it is installed. Stopped at any point, the
@@ -142,16 +159,29 @@ impl Mailu {
     }
 }
 
-/// Whether the deployment has containers on an engine that answers.
-fn has_containers(layout: &Layout) -> bool {
-    let directory = layout.directory().display().to_string();
-    let ask = || -> Result<bool, Error> {
-        let all = Docker::connect()?.containers()?;
-        Ok(all.iter().any(|container| {
-            container.labels.get(WORKING_DIRECTORY).map(String::as_str) == Some(&directory)
-        }))
+/// Whether the deployment has containers; nothing if no engine answers.
+fn has_containers(layout: &Layout) -> Option<bool> {
+    let env = fs::read_to_string(layout.file(".env")).ok();
+    let env = env.and_then(|text| EnvFile::parse(&text).ok());
+    let Some(project) = env.and_then(|env| Some(env.get("COMPOSE_PROJECT_NAME")?.text.clone()))
+    else {
+        // It was never written.
+        return Some(false);
     };
-    ask().unwrap_or_default()
+    let directory = layout.directory().display().to_string();
+    let all = Docker::connect().and_then(|docker| docker.project(&project));
+    Some(all.ok()?.iter().any(|container| {
+        let from = container.labels.get(WORKING_DIRECTORY);
+        from.is_none_or(|from| *from == directory)
+    }))
+}
+
+/// Whether a plan writes a file by which containers are made.
+fn changes_containers(plan: &Plan) -> bool {
+    let files = ["docker-compose.yml", ".env", "mailu.env"].map(|name| plan.directory.join(name));
+    plan.steps
+        .iter()
+        .any(|step| step.action == plan::Action::UpdateFile && files.contains(&step.path))
 }
 
 /// Where Compose notes the directory that a container comes from.
@@ -942,7 +972,8 @@ impl<'a> Up<'a> {
         }
         let names: Vec<&str> = orphans.iter().map(|c| c.name.as_str()).collect();
         let ours = orphans.iter().all(|container| {
-            container.labels.get(WORKING_DIRECTORY) == Some(&directory)
+            let from = container.labels.get(WORKING_DIRECTORY);
+            from.is_none_or(|from| *from == directory)
                 && container
                     .labels
                     .get("com.docker.compose.oneoff")

@@ -436,6 +436,14 @@ impl<'a> Planner<'a> {
         } else {
             return;
         };
+        if self.request.start {
+            self.findings.push(Finding::notice(
+                "compose.taken_down",
+                "docker-compose.yml",
+                format!("{what}, for which Docker takes all containers down; mail that arrives meanwhile is sent again by the other side"),
+            ));
+            return;
+        }
         let directory = self.layout.directory();
         self.findings.push(
             Finding::notice(

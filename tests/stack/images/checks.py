@@ -1,6 +1,8 @@
 """What the images' own checks share: containers with a prefix, on networks of their own, and a small admin.
 
-    python3 tests/stack/images/NAME/check.py        needs an engine (DOCKER_HOST) on which the images are built
+    tests/stack/engine.sh run python3 tests/stack/images/NAME/check.py
+
+Or without engine.sh, on any engine (DOCKER_HOST) on which the images are built.
 """
 import contextlib
 import json
@@ -14,7 +16,7 @@ PREFIX = f"check{os.getpid()}"
 SUBNET = "10.98.7.0/24"
 DNS = "10.98.7.53"
 # Outside SUBNET, and not private: what is private, rspamd takes for local.
-OUTSIDE = "198.51.100.0/24"
+OUTSIDE = "192.0.2.0/24"
 
 ENVIRONMENT = {
     "DOMAIN": "example.com", "HOSTNAMES": "mail.example.com", "POSTMASTER": "admin", "SUBNET": SUBNET, "TLS_FLAVOR": "mail",
@@ -120,7 +122,7 @@ def docker(*arguments, text=None, check=True):
 
 
 def image(name):
-    return {"redis": "redis:7.4.9-alpine", "clamav": "clamav/clamav-debian:1.4.6", "base": "mailu-stack/base"}.get(name, f"ghcr.io/mailu/{name}:{TAG}")
+    return {"redis": "redis:7.4.9-alpine", "tika": "apache/tika:3.2.3.0-full", "clamav": "clamav/clamav-debian:1.4.6", "base": "mailu-stack/base"}.get(name, f"ghcr.io/mailu/{name}:{TAG}")
 
 
 class Stack:

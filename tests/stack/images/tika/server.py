@@ -12,11 +12,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200 if self.path.rstrip("/") == "/tika" else 404, b"This is Tika Server (Apache Tika 3.2.3). Please PUT\n")
 
     def do_PUT(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.chunks() if "chunked" in self.headers.get("Transfer-Encoding", "") else self.rfile.read(int(self.headers.get("Content-Length", 0)))
         try:
             self.answer(200, body.decode("utf-8").encode())
         except UnicodeDecodeError:
             self.answer(204, b"")
+
+    def chunks(self):
+        body = b""
+        while length := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(length)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return body
 
     def answer(self, status, body):
         self.send_response(status)

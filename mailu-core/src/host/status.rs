@@ -1,0 +1,325 @@
+//! How deployments are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use x509_parser::pem::Pem;
+use x509_parser::prelude::GeneralName;
+
+use super::engine::{self, Docker, LogWish};
+use super::root::{Details, Mailu, Target};
+use super::{certificate, hints, observe};
+use crate::config::{Config, TlsMode};
+use crate::engine::{Container, State};
+use crate::env::EnvFile;
+use crate::error::Error;
+use crate::finding::Finding;
+use crate::paths::Layout;
+use crate::status::{
+    self, Addresses, Backups, Certificate, Disk, Fleet, Observed, Queue, Report, Wanted,
+};
+
+/// How many last lines of a container that is not well are looked at.
+const LAST_LINES: u64 = 5;
+
+/// How long Postfix may take to list its queue.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long mailboxes are counted: with many thousands of messages that takes its time, and somebody waits.
+const COUNT_PATIENCE: Duration = Duration::from_millis(800);
+
+impl Mailu {
+    /// How the deployment at `layout` is. Asks the engine and Postfix, which takes a second or two; changes nothing.
+    ///
+    /// An engine that does not answer is part of the report.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mailu::config`].
+    pub fn status(&self, layout: &Layout) -> Result<Report, Error> {
+        self.report(layout, &Docker::connect(), true)
+    }
+
+    /// How every deployment is. What each uses is not measured.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mailu::list`].
+    pub fn status_of_all(&self) -> Result<Fleet, Error> {
+        let docker = Docker::connect();
+        let mut reports = Vec::new();
+        for info in self.list()? {
+            let target = Target::new(
+                info.mail_host.parse().ok(),
+                info.client.as_ref().and_then(|client| client.parse().ok()),
+            );
+            let report = self
+                .find(&target)
+                .and_then(|layout| self.report(&layout, &docker, false));
+            reports.push(report.unwrap_or_else(|error| {
+                let mut findings = error.all_findings().to_vec();
+                if findings.is_empty() {
+                    findings.push(about(&error, "mailu.toml"));
+                }
+                Report::invalid(info.mail_host, info.client, info.directory, findings)
+            }));
+        }
+        Ok(Fleet::new(reports))
+    }
+
+    fn report(
+        &self,
+        layout: &Layout,
+        docker: &Result<Docker, Error>,
+        usage: bool,
+    ) -> Result<Report, Error> {
+        let (config, _) = self.config(layout)?;
+        let observed = observed(layout, &config, docker.as_ref(), usage);
+        let details = Details::of(layout, &config);
+        let mut urls = Addresses::default();
+        urls.admin = details.admin_url;
+        urls.webmail = details.webmail_url;
+        urls.api = details.api_url;
+        let mut report = status::judge(&config, urls, &observed);
+        hints::findings(&mut report.findings, self.root());
+        Ok(report)
+    }
+}
+
+/// An error as a finding.
+fn about(error: &Error, subject: &str) -> Finding {
+    let finding = Finding::error(error.code(), subject, error.to_string());
+    error
+        .hints()
+        .iter()
+        .fold(finding, |finding, hint| finding.hint(hint))
+}
+
+/// The files that say what runs, and what they say.
+pub(super) fn wanted(layout: &Layout, config: &Config) -> Vec<Wanted> {
+    let read = |name: &str| {
+        let text = fs::read_to_string(layout.file(name)).unwrap_or_default();
+        EnvFile::parse(&text).unwrap_or_default()
+    };
+    status::wanted(config, &read(".env"), &read("mailu.env"))
+}
+
+/// The name under which Compose knows the deployment.
+pub(super) fn project(layout: &Layout, config: &Config) -> String {
+    let text = fs::read_to_string(layout.file(".env")).unwrap_or_default();
+    EnvFile::parse(&text)
+        .ok()
+        .and_then(|env| env.get("COMPOSE_PROJECT_NAME").map(|v| v.text.clone()))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| config.project_name())
+}
+
+/// Everything there is to see of a deployment.
+fn observed(
+    layout: &Layout,
+    config: &Config,
+    docker: Result<&Docker, &Error>,
+    usage: bool,
+) -> Observed {
+    let now = observe::now_seconds();
+    let mut observed = Observed {
+        now,
+        directory: layout.directory(),
+        installed: layout.installed().exists(),
+        interrupted: layout.journal().exists(),
+        uninstalled: layout.uninstalled().exists() && !layout.installed().exists(),
+        wanted: wanted(layout, config),
+        ..Observed::default()
+    };
+    match docker {
+        Ok(docker) => {
+            let project = project(layout, config);
+            if let Err(error) = ask(docker, &project, &mut observed, usage) {
+                observed.engine = None;
+                observed.engine_error = Some(about(&error, &engine::address()));
+            }
+        }
+        Err(error) => observed.engine_error = Some(about(error, &engine::address())),
+    }
+    observed.certificate = in_front(layout, config, now);
+    if let (Some(taken), _) = super::acme::take(config, now) {
+        let there = fs::read_to_string(layout.file("data/certs/cert.pem")).unwrap_or_default();
+        observed.newer_certificate = there != taken.certificate;
+    }
+    observed.disk = disk(layout);
+    observed.backups = backups(layout, now);
+    observed
+}
+
+/// What the engine says.
+fn ask(docker: &Docker, project: &str, observed: &mut Observed, usage: bool) -> Result<(), Error> {
+    observed.engine = Some(docker.version()?);
+    observed.containers = docker.project(project)?;
+    for wanted in &observed.wanted {
+        if !observed.images.contains_key(&wanted.image)
+            && let Some(image) = docker.image(&wanted.image)?
+        {
+            observed.images.insert(wanted.image.clone(), image);
+        }
+    }
+    for container in observed.containers.iter().filter(|one| !one.is_well()) {
+        observed
+            .last_lines
+            .insert(container.name.clone(), last_lines(docker, &container.name));
+    }
+    let running = |container: &&Container| container.state == State::Running;
+    if usage {
+        let names: Vec<String> = observed
+            .containers
+            .iter()
+            .filter(running)
+            .map(|container| container.name.clone())
+            .collect();
+        observed.usage = docker.usage(&names).into_iter().collect();
+    }
+    let smtp = observed
+        .containers
+        .iter()
+        .filter(running)
+        .find(|container| container.service.as_deref() == Some("smtp"));
+    if let Some(smtp) = smtp {
+        observed.queue = Some(queue(docker, &smtp.name));
+    }
+    Ok(())
+}
+
+fn last_lines(docker: &Docker, container: &str) -> Vec<String> {
+    let wish = LogWish {
+        tail: Some(LAST_LINES),
+        ..LogWish::default()
+    };
+    let mut lines = BTreeMap::new();
+    // A log driver that cannot be read is no reason to fail.
+    let _ = docker.logs(&[container.to_owned()], &wish, &mut |line| {
+        lines.insert((line.at, lines.len()), line.text);
+        ControlFlow::Continue(())
+    });
+    lines.into_values().collect()
+}
+
+fn queue(docker: &Docker, container: &str) -> Result<Queue, String> {
+    let done = docker
+        .execute(container, &["postqueue", "-j"], None, QUEUE_PATIENCE)
+        .map_err(|error| error.to_string())?;
+    if done.code == 0 {
+        Ok(status::queue(&done.out))
+    } else {
+        let said = done.err.lines().chain(done.out.lines()).next_back();
+        Err(said.unwrap_or("postqueue failed").trim().to_owned())
+    }
+}
+
+/// The certificate that front uses.
+fn in_front(layout: &Layout, config: &Config, now: i64) -> Option<Certificate> {
+    let file = match config.tls.mode {
+        TlsMode::Traefik | TlsMode::Cert => "data/certs/cert.pem",
+        TlsMode::Passthrough | TlsMode::Letsencrypt => {
+            "data/certs/letsencrypt/live/mailu/fullchain.pem"
+        }
+        TlsMode::None => return None,
+    };
+    let text = fs::read_to_string(layout.file(file)).ok()?;
+    let seen = certificate::look(&text, now)?;
+    let first = Pem::iter_from_buffer(text.as_bytes()).next()?.ok()?;
+    let leaf = first.parse_x509().ok()?;
+    let mut out = Certificate::new(file, seen.days_left);
+    out.self_signed = seen.self_signed;
+    out.issuer = leaf.issuer().to_string();
+    out.until = jiff::Timestamp::from_second(leaf.validity().not_after.timestamp())
+        .map(|at| at.to_string())
+        .unwrap_or_default();
+    if let Ok(Some(names)) = leaf.subject_alternative_name() {
+        let dns = names
+            .value
+            .general_names
+            .iter()
+            .filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some((*name).to_owned()),
+                _ => None,
+            });
+        out.names = dns.collect();
+    }
+    Some(out)
+}
+
+fn disk(layout: &Layout) -> Option<Disk> {
+    let data = layout.file("data/mail");
+    let there = nix::sys::statvfs::statvfs(&data).ok()?;
+    let block = there.fragment_size();
+    let mut disk = Disk::new(
+        there.blocks().saturating_mul(block),
+        there.blocks_available().saturating_mul(block),
+    );
+    let until = Instant::now() + COUNT_PATIENCE;
+    let (mail, all) = size(&data, until);
+    let (queue, all_of_queue) = size(&layout.file("data/mailqueue"), until);
+    disk.mail = Some(mail);
+    disk.queue = Some(queue);
+    disk.counted = all && all_of_queue;
+    Some(disk)
+}
+
+/// What is below `directory`, in bytes, and whether that is all of it.
+fn size(directory: &Path, until: Instant) -> (u64, bool) {
+    let mut sum: u64 = 0;
+    let mut todo = vec![directory.to_path_buf()];
+    while let Some(next) = todo.pop() {
+        // What goes away in between is gone.
+        let Ok(entries) = fs::read_dir(&next) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            if Instant::now() > until {
+                return (sum, false);
+            }
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => todo.push(entry.path()),
+                Ok(kind) if kind.is_file() => {
+                    let length = entry.metadata().map(|there| there.size());
+                    sum = sum.saturating_add(length.unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+    }
+    (sum, true)
+}
+
+fn backups(layout: &Layout, now: i64) -> Backups {
+    let mut backups = Backups::default();
+    backups.directory = layout.backups();
+    let mut newest: Option<(i64, PathBuf)> = None;
+    for entry in fs::read_dir(&backups.directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // One that is being written has another ending.
+        let complete = [".tar.zst", ".tar.gz", ".tar.zst.age", ".tar.gz.age"];
+        if !complete.iter().any(|end| name.ends_with(end)) {
+            continue;
+        }
+        let Ok(there) = entry.metadata() else {
+            continue;
+        };
+        backups.count += 1;
+        if newest.as_ref().is_none_or(|(at, _)| there.mtime() > *at) {
+            newest = Some((there.mtime(), entry.path()));
+        }
+    }
+    if let Some((at, path)) = newest {
+        backups.age = Some(now.saturating_sub(at).max(0));
+        backups.newest = Some(path);
+    }
+    backups
+}

@@ -1,0 +1,605 @@
+//! The state of a running deployment: what is seen of it, judged into a report. Looking is the host's business.
+
+mod queue;
+mod service;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::config::{Config, TlsMode};
+use crate::engine::{Container, Image, Usage};
+use crate::finding::{Finding, has_errors};
+
+pub use queue::{Queue, QueueReason, queue};
+pub use service::{Cause, Service, ServiceLevel, is_up};
+pub use wanted::{Wanted, wanted};
+
+/// From how many days on a certificate that has not been renewed is worth a warning. Traefik and Mailu renew 30 days before the end.
+const SHORT_DAYS: i64 = 21;
+
+/// The share of a disk, in percent, that should be free, and what a mail server cannot do without, in bytes.
+const FREE_PERCENT: u64 = 10;
+const FREE_LEAST: u64 = 500_000_000;
+
+/// For how long mail may wait before somebody should look, in seconds.
+const QUEUE_AGE: i64 = 4 * 60 * 60;
+
+/// How old the newest backup may be, in seconds.
+const BACKUP_AGE: i64 = 2 * 24 * 60 * 60;
+
+/// What is seen of a deployment.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Observed {
+    /// Now, in seconds since 1970.
+    pub now: i64,
+    /// The deployment's directory.
+    pub directory: PathBuf,
+    /// Whether `mailu install` has finished once.
+    pub installed: bool,
+    /// Whether a run was interrupted.
+    pub interrupted: bool,
+    /// Whether it was taken down by `mailu uninstall`.
+    pub uninstalled: bool,
+    /// The engine's version; absent where it does not answer.
+    pub engine: Option<String>,
+    /// Why the engine was not asked with success.
+    pub engine_error: Option<Finding>,
+    /// What the files say should run.
+    pub wanted: Vec<Wanted>,
+    /// The project's containers.
+    pub containers: Vec<Container>,
+    /// What containers use, by name.
+    pub usage: BTreeMap<String, Usage>,
+    /// The images that the files name, as far as the engine has them.
+    pub images: BTreeMap<String, Image>,
+    /// The last lines of containers that are not well, by name.
+    pub last_lines: BTreeMap<String, Vec<String>>,
+    /// The mail queue, or why it is not known; absent where nobody asked.
+    pub queue: Option<Result<Queue, String>>,
+    /// The certificate that front has.
+    pub certificate: Option<Certificate>,
+    /// Whether Traefik's store has another valid one.
+    pub newer_certificate: bool,
+    /// The disk.
+    pub disk: Option<Disk>,
+    /// The backups.
+    pub backups: Backups,
+}
+
+/// How a deployment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Every service does its work.
+    Healthy,
+    /// Services have just been started and did not say yet that they are well.
+    Starting,
+    /// A service does not do its work, or something else is wrong that keeps mail from working.
+    Degraded,
+    /// Its containers do not run.
+    Stopped,
+    /// It has no containers.
+    Absent,
+    /// Nobody knows: the engine does not answer.
+    Unknown,
+    /// Its `mailu.toml` cannot be used.
+    Invalid,
+}
+
+impl Verdict {
+    /// As it is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Starting => "starting",
+            Self::Degraded => "degraded",
+            Self::Stopped => "stopped",
+            Self::Absent => "absent",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// The certificate that front has for the mail ports, and without Traefik for HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Certificate {
+    /// The file, relative to the deployment's directory.
+    pub file: String,
+    /// The names that it is for.
+    pub names: Vec<String>,
+    /// Who issued it.
+    pub issuer: String,
+    /// When it ends, RFC 3339.
+    pub until: String,
+    /// In how many days; negative if it has ended.
+    pub days_left: i64,
+    /// Whether it is the one that we made to begin with.
+    pub self_signed: bool,
+}
+
+impl Certificate {
+    /// A certificate in `file`, for nobody, that ends in `days_left` days.
+    pub fn new(file: impl Into<String>, days_left: i64) -> Self {
+        Self {
+            file: file.into(),
+            names: Vec::new(),
+            issuer: String::new(),
+            until: String::new(),
+            days_left,
+            self_signed: false,
+        }
+    }
+
+    fn covers(&self, name: &str) -> bool {
+        self.names.iter().any(|own| {
+            own.eq_ignore_ascii_case(name)
+                || own.strip_prefix("*.").is_some_and(|rest| {
+                    name.split_once('.')
+                        .is_some_and(|(_, tail)| tail.eq_ignore_ascii_case(rest))
+                })
+        })
+    }
+}
+
+/// The disk on which a deployment's data lies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Disk {
+    /// Its size in bytes.
+    pub total: u64,
+    /// What is free of it, in bytes.
+    pub free: u64,
+    /// What the mailboxes take, in bytes.
+    pub mail: Option<u64>,
+    /// What the mail queue takes, in bytes.
+    pub queue: Option<u64>,
+    /// Whether those two are complete: large directories are not counted to the end.
+    pub counted: bool,
+}
+
+impl Disk {
+    /// A disk of which nothing else is known.
+    pub fn new(total: u64, free: u64) -> Self {
+        Self {
+            total,
+            free,
+            counted: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// The backups of a deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Backups {
+    /// Where they lie.
+    pub directory: PathBuf,
+    /// How many there are.
+    pub count: usize,
+    /// The newest one.
+    pub newest: Option<PathBuf>,
+    /// How old that is, in seconds.
+    pub age: Option<i64>,
+}
+
+/// Where the server is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Addresses {
+    /// The admin interface, if it is served.
+    pub admin: Option<String>,
+    /// The webmail, if it is served.
+    pub webmail: Option<String>,
+    /// The API, if it is served.
+    pub api: Option<String>,
+}
+
+/// How a deployment is, with everything that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Report {
+    /// Its mail host.
+    pub mail_host: String,
+    /// Its client.
+    pub client: Option<String>,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// How it is.
+    pub verdict: Verdict,
+    /// Whether nothing has to be done.
+    pub healthy: bool,
+    /// The release of Mailu that `mailu.toml` names.
+    pub version: Option<String>,
+    /// The engine's version; absent where it does not answer.
+    pub engine: Option<String>,
+    /// Its services, in the order in which they start.
+    pub services: Vec<Service>,
+    /// Where it is reached.
+    pub urls: Addresses,
+    /// The certificate that front has.
+    pub certificate: Option<Certificate>,
+    /// The mail queue; absent where smtp does not run or does not tell.
+    pub queue: Option<Queue>,
+    /// The disk.
+    pub disk: Option<Disk>,
+    /// The backups.
+    pub backups: Backups,
+    /// Whatever needs an eye, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// How all deployments below a root are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Fleet {
+    /// Whether all of them are healthy.
+    pub healthy: bool,
+    /// Each.
+    pub deployments: Vec<Report>,
+}
+
+impl Fleet {
+    /// A fleet of `deployments`.
+    pub fn new(deployments: Vec<Report>) -> Self {
+        Self {
+            healthy: deployments.iter().all(|one| one.healthy),
+            deployments,
+        }
+    }
+}
+
+impl Report {
+    /// A deployment whose `mailu.toml` cannot be used.
+    pub fn invalid(
+        mail_host: impl Into<String>,
+        client: Option<String>,
+        directory: PathBuf,
+        findings: Vec<Finding>,
+    ) -> Self {
+        Self {
+            mail_host: mail_host.into(),
+            client,
+            directory,
+            verdict: Verdict::Invalid,
+            healthy: false,
+            version: None,
+            engine: None,
+            services: Vec::new(),
+            urls: Addresses::default(),
+            certificate: None,
+            queue: None,
+            disk: None,
+            backups: Backups::default(),
+            findings,
+        }
+    }
+
+    /// How many of the services do their work.
+    pub fn well(&self) -> usize {
+        self.services
+            .iter()
+            .filter(|service| service.level == ServiceLevel::Well)
+            .count()
+    }
+}
+
+/// Judges what is seen of the deployment of `config`.
+pub fn judge(config: &Config, urls: Addresses, observed: &Observed) -> Report {
+    let mut findings = Vec::new();
+    let services: Vec<Service> = observed
+        .wanted
+        .iter()
+        .map(|wanted| service::judge(wanted, observed))
+        .collect();
+    let verdict = overall(observed, &services);
+    whole(config, observed, verdict, &mut findings);
+    if matches!(
+        verdict,
+        Verdict::Degraded | Verdict::Starting | Verdict::Healthy
+    ) {
+        for one in &services {
+            findings.extend(one.findings(config));
+        }
+        orphans(observed, &mut findings);
+    }
+    let queue = queue_of(config, observed, &mut findings);
+    certificate(config, observed, &mut findings);
+    if let Some(disk) = &observed.disk {
+        space(disk, observed, &mut findings);
+    }
+    backups(observed, &mut findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let broken = has_errors(&findings);
+    Report {
+        mail_host: config.mail_host.to_string(),
+        client: config.client.as_ref().map(ToString::to_string),
+        directory: observed.directory.clone(),
+        verdict: match verdict {
+            Verdict::Healthy | Verdict::Starting if broken => Verdict::Degraded,
+            other => other,
+        },
+        healthy: verdict == Verdict::Healthy && !broken,
+        version: Some(config.version.to_string()),
+        engine: observed.engine.clone(),
+        services,
+        urls,
+        certificate: observed.certificate.clone(),
+        queue,
+        disk: observed.disk.clone(),
+        backups: observed.backups.clone(),
+        findings,
+    }
+}
+
+fn overall(observed: &Observed, services: &[Service]) -> Verdict {
+    if observed.engine.is_none() {
+        return Verdict::Unknown;
+    }
+    let all = |level: ServiceLevel| services.iter().all(|one| one.level == level);
+    if all(ServiceLevel::Absent) {
+        Verdict::Absent
+    } else if all(ServiceLevel::Well) {
+        Verdict::Healthy
+    } else if services
+        .iter()
+        .all(|one| matches!(one.level, ServiceLevel::Stopped | ServiceLevel::Absent))
+    {
+        Verdict::Stopped
+    } else if services
+        .iter()
+        .all(|one| matches!(one.level, ServiceLevel::Well | ServiceLevel::Starting))
+    {
+        Verdict::Starting
+    } else {
+        Verdict::Degraded
+    }
+}
+
+/// What is to be said of the deployment as a whole.
+fn whole(config: &Config, observed: &Observed, verdict: Verdict, out: &mut Vec<Finding>) {
+    let options = config.options();
+    let install = format!("`mailu install {options}` starts it");
+    match verdict {
+        Verdict::Unknown => out.extend(observed.engine_error.clone()),
+        Verdict::Absent if observed.uninstalled => out.push(
+            Finding::error(
+                "status.uninstalled",
+                config.mail_host.as_str(),
+                "was taken down by `mailu uninstall`; its data, configuration and secrets are kept",
+            )
+            .hint(format!("`mailu install {options}` brings it back")),
+        ),
+        Verdict::Absent => out.push(
+            Finding::error(
+                "status.absent",
+                config.mail_host.as_str(),
+                "has no containers: its files are there, nothing was started",
+            )
+            .hint(install),
+        ),
+        Verdict::Stopped => out.push(
+            Finding::error(
+                "status.stopped",
+                config.mail_host.as_str(),
+                "does not run: all of its containers are stopped",
+            )
+            .hint(format!("`mailu start {options}` starts them")),
+        ),
+        _ => {}
+    }
+    if observed.interrupted {
+        out.push(
+            Finding::warning(
+                "status.interrupted",
+                config.mail_host.as_str(),
+                "was left by a run that did not finish",
+            )
+            .hint(format!("`mailu install {options}` completes it")),
+        );
+    }
+}
+
+/// Containers of the project that no file names any more.
+fn orphans(observed: &Observed, out: &mut Vec<Finding>) {
+    for container in &observed.containers {
+        let known = container
+            .service
+            .as_ref()
+            .is_some_and(|name| observed.wanted.iter().any(|wanted| wanted.service == *name));
+        if !known {
+            out.push(
+                Finding::warning(
+                    "service.orphan",
+                    &container.name,
+                    "is a container of this deployment that none of its files names",
+                )
+                .hint(format!(
+                    "if nobody needs it: `docker rm --force {}`",
+                    container.name
+                )),
+            );
+        }
+    }
+}
+
+fn queue_of(config: &Config, observed: &Observed, out: &mut Vec<Finding>) -> Option<Queue> {
+    match observed.queue.as_ref()? {
+        Ok(queue) => {
+            if let Some(age) = queue
+                .oldest_age(observed.now)
+                .filter(|age| *age > QUEUE_AGE)
+            {
+                let reason = queue
+                    .reasons
+                    .first()
+                    .map(|reason| format!("; mostly: {}", reason.reason))
+                    .unwrap_or_default();
+                out.push(
+                    Finding::warning(
+                        "queue.old",
+                        "mail queue",
+                        format!(
+                            "has {} message{}, the oldest for {} hours{reason}",
+                            queue.messages,
+                            if queue.messages == 1 { "" } else { "s" },
+                            age / 3600
+                        ),
+                    )
+                    .hint(format!(
+                        "`mailu exec {} smtp -- postqueue -p` lists them; `mailu exec {} smtp -- postqueue -f` tries again now",
+                        config.options(),
+                        config.options()
+                    )),
+                );
+            }
+            Some(queue.clone())
+        }
+        Err(why) => {
+            out.push(
+                Finding::error(
+                    "queue.unreadable",
+                    "mail queue",
+                    format!("does not tell what is in it: {why}"),
+                )
+                .hint(format!("`mailu logs {} --tail 50 smtp`", config.options())),
+            );
+            None
+        }
+    }
+}
+
+fn certificate(config: &Config, observed: &Observed, out: &mut Vec<Finding>) {
+    if config.tls.mode == TlsMode::None {
+        return;
+    }
+    let options = config.options();
+    let Some(there) = &observed.certificate else {
+        // Mailu's own comes with the first start.
+        if observed.installed && !observed.uninstalled {
+            out.push(
+                Finding::error(
+                    "certificate.missing",
+                    "data/certs",
+                    "has no certificate that can be read: mail programs cannot connect",
+                )
+                .hint(format!("`mailu logs {options} front`")),
+            );
+        }
+        return;
+    };
+    let renew = match config.tls.mode {
+        TlsMode::Cert => {
+            format!("put a new one where `tls.certificate` points, then `mailu apply {options}`")
+        }
+        TlsMode::Traefik => format!(
+            "`mailu apply {options}` takes over what Traefik has; `mailu config set {options} traefik.acme_store=FILE` says where that is"
+        ),
+        _ => format!("`mailu logs {options} front` shows why Mailu did not renew it"),
+    };
+    if there.days_left < 0 {
+        out.push(
+            Finding::error(
+                "certificate.ended",
+                &there.file,
+                format!(
+                    "ended {} days ago: mail programs refuse it",
+                    -there.days_left
+                ),
+            )
+            .hint(renew),
+        );
+    } else if there.self_signed {
+        out.push(
+            Finding::warning(
+                "certificate.self_signed",
+                &there.file,
+                "is the one that was made to begin with, signed by itself: mail programs warn of it",
+            )
+            .hint(renew),
+        );
+    } else if observed.newer_certificate {
+        out.push(
+            Finding::warning(
+                "certificate.newer",
+                &there.file,
+                "is not the one that Traefik has now",
+            )
+            .hint(renew),
+        );
+    } else if there.days_left < SHORT_DAYS {
+        out.push(
+            Finding::warning(
+                "certificate.short",
+                &there.file,
+                format!("ends in {} days and was not renewed", there.days_left),
+            )
+            .hint(renew),
+        );
+    }
+    if !there.self_signed {
+        let missing: Vec<&str> = config
+            .public_names()
+            .map(|name| name.as_str())
+            .filter(|name| !there.covers(name))
+            .collect();
+        if !missing.is_empty() {
+            out.push(Finding::warning(
+                "certificate.names",
+                &there.file,
+                format!("is not for {}", missing.join(", ")),
+            ));
+        }
+    }
+}
+
+fn space(disk: &Disk, observed: &Observed, out: &mut Vec<Finding>) {
+    let subject = observed.directory.join("data").display().to_string();
+    let said = format!("has {} MB left", disk.free / 1_000_000);
+    let hint = "make room, or move `data` to a larger disk: Postfix refuses mail when less than one and a half messages' space is left";
+    if disk.free < FREE_LEAST {
+        out.push(Finding::error("disk.full", subject, said).hint(hint));
+    } else if disk.total > 0 && disk.free < disk.total / 100 * FREE_PERCENT {
+        out.push(
+            Finding::warning(
+                "disk.short",
+                subject,
+                format!("{said}, {} % of its disk", disk.free * 100 / disk.total),
+            )
+            .hint(hint),
+        );
+    }
+}
+
+fn backups(observed: &Observed, out: &mut Vec<Finding>) {
+    match observed.backups.age {
+        None => out.push(Finding::notice(
+            "backup.none",
+            observed.backups.directory.display().to_string(),
+            "has no backup of this deployment",
+        )),
+        Some(age) if age > BACKUP_AGE => out.push(Finding::warning(
+            "backup.old",
+            observed.backups.directory.display().to_string(),
+            format!("has no newer backup than {} days", age / 86_400),
+        )),
+        Some(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
