@@ -38,6 +38,14 @@ def main():
         stack.run("token", "postfix", PROXY_PROTOCOL="25,http")
         stack.run("level", "postfix", LOG_LEVEL="verbose")
         stack.run("size", "postfix", MESSAGE_SIZE_LIMIT="")
+        overrides = """mkdir /overrides; cd /overrides
+echo 'smtpd_banner = \\$myhostname waits' >postfix.cf
+echo '# not this' >>postfix.cf
+echo 'late/unix=late unix - - n - - smtp -o syslog_name=postfix-late' >postfix.master
+echo 'foreign.test encrypt' >tls_policy.map
+exec python3 /start.py"""
+        stack.run("own", "postfix", "sh", "-c", overrides, RELAYHOST="[relay.test]:587", RELAYUSER="us", RELAYPASSWORD="secret", RELAYNETS="192.0.2.0/24,2001:db8::/32",
+                  SUBNET6="fd00:1::/64", DEFER_ON_TLS_ERROR="False", OUTBOUND_TLS_LEVEL="may", REJECT_UNLISTED_RECIPIENT="yes")
         checks.docker("network", "connect", "--alias", "smtp", stack.outside, f"{checks.PREFIX}-smtp")
         stack.run("foreign", "base", "sleep", "600", network=stack.outside)
         stack.healthy("smtp")
@@ -81,6 +89,15 @@ def main():
         stack.remove("admin")
         found = stack.client('print(try_mail(smtp("smtp"), "x@elsewhere.test", "anna@example.com"))')
         stack.expect("without admin mail is deferred, not refused", found, "451 4.3.0")
+        stack.healthy("own")
+        found = stack.exec("own", "sh", "-c", "postconf -h mynetworks smtpd_authorized_xclient_hosts smtp_tls_dane_insecure_mx_policy smtpd_banner; postconf -Mf late/unix; "
+                           "postmap -q foreign.test lmdb:/etc/postfix/tls_policy.map; postmap -q '[relay.test]:587' lmdb:/etc/postfix/sasl_passwd; postconf -P 10025/inet/smtpd_reject_unlisted_recipient")
+        stack.expect("all networks are trusted that are named", found, f"127.0.0.1/32 {checks.SUBNET} [::1]/128 [fd00:1::]/64 192.0.2.0/24 [2001:db8::]/32\n{checks.SUBNET},[fd00:1::]/64\n")
+        stack.expect("any text is `on` where Mailu takes it raw", found, "\ndane\n", "smtpd_reject_unlisted_recipient = yes")
+        stack.expect("overrides are heard", found, "\n$myhostname waits\n", "-o syslog_name=postfix-late", "\nencrypt\nus:secret\n")
+        checks.docker("kill", f"{checks.PREFIX}-own")
+        checks.docker("start", f"{checks.PREFIX}-own")
+        stack.healthy("own")
         start = time.monotonic()
         checks.docker("stop", "-t", "10", f"{checks.PREFIX}-smtp")
         stack.tell("it stops at once", time.monotonic() - start < 5)
