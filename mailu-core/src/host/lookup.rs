@@ -223,32 +223,31 @@ pub(super) fn mail_servers(servers: &[SocketAddr], domain: &str) -> Result<Vec<S
 /// Asks a root server for its keys, as a validating resolver does first.
 pub(super) fn root_keys(server: SocketAddr) -> Result<DnsAnswer, String> {
     let answer = ask(server, ".", RecordType::DNSKEY, true)?;
-    summed_up(&answer, RecordType::DNSKEY)
+    match answer.metadata.response_code {
+        code @ (ResponseCode::Refused | ResponseCode::ServFail) => Err(format!("it says {code}")),
+        _ => Ok(summed_up(&answer)),
+    }
 }
 
 /// Asks a resolver what Mailu's admin asks before it starts.
 pub(super) fn validated(server: SocketAddr) -> Result<DnsAnswer, String> {
     let answer = ask(server, "example.org.", RecordType::A, true)?;
-    summed_up(&answer, RecordType::A)
+    match answer.metadata.response_code {
+        ResponseCode::NoError => Ok(summed_up(&answer)),
+        code => Err(format!("it says {code} to example.org")),
+    }
 }
 
-fn summed_up(answer: &Message, kind: RecordType) -> Result<DnsAnswer, String> {
-    let metadata = &answer.metadata;
-    if metadata.response_code != ResponseCode::NoError {
-        return Err(format!("it says {}", metadata.response_code));
-    }
+fn summed_up(answer: &Message) -> DnsAnswer {
     let has = |kind: RecordType| {
         answer
             .answers
             .iter()
             .any(|record| record.record_type() == kind)
     };
-    if !has(kind) {
-        return Err(format!("it has no {kind} record"));
-    }
-    Ok(DnsAnswer::new(
-        metadata.authoritative,
-        metadata.authentic_data,
+    DnsAnswer::new(
+        answer.metadata.authoritative,
+        answer.metadata.authentic_data,
         has(RecordType::RRSIG),
-    ))
+    )
 }

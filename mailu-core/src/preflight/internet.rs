@@ -51,7 +51,7 @@ pub(super) fn dnssec(config: &Config, facts: &Facts) -> Verdict {
         .iter()
         .filter_map(|probe| probe.answer.as_ref().ok())
         .collect();
-    let admin = "Mailu's admin does not start before DNSSEC works";
+    let admin = "Without DNSSEC, Mailu's admin does not start";
     let mut out = Vec::new();
     if config.services.resolver {
         let good = answers
@@ -60,30 +60,36 @@ pub(super) fn dnssec(config: &Config, facts: &Facts) -> Verdict {
         if good {
             return Verdict::of("root servers answer with signatures", out);
         }
+        let leave = "have the provider or router leave port 53 alone";
         let finding = if answers.is_empty() {
             Finding::error(
                 ID,
                 "services.resolver",
                 format!(
-                    "no root server of the DNS answers, which Mailu's resolver has to ask itself ({}); {admin}",
+                    "needs the root servers of the DNS, and none answers ({}). {admin}",
                     reasons(&facts.dnssec)
                 ),
             )
             .hint("let this host reach port 53 everywhere, UDP and TCP, in its firewall and the provider's")
-        } else if answers.iter().any(|answer| answer.signed) {
-            Finding::error(
-                ID,
-                "services.resolver",
-                format!("somebody on the way answers in place of the root servers of the DNS: Mailu's resolver would not learn the truth; {admin}"),
-            )
-            .hint("have the provider or router leave port 53 alone")
         } else {
+            let servers = listed(
+                facts
+                    .dnssec
+                    .iter()
+                    .filter(|probe| probe.answer.is_ok())
+                    .map(|probe| probe.server.ip()),
+            );
+            let what = if answers.iter().any(|answer| answer.authoritative) {
+                "without signatures: something on the way takes them out"
+            } else {
+                "and not as one that knows: somebody on the way answers in its place"
+            };
             Finding::error(
                 ID,
                 "services.resolver",
-                format!("answers of the root servers of the DNS arrive without signatures: something on the way removes them; {admin}"),
+                format!("needs the root servers of the DNS; {servers} answers {what}. {admin}"),
             )
-            .hint("have the provider or router leave port 53 alone")
+            .hint(leave)
         };
         out.push(finding.hint(format!(
             "or use a resolver of yours that validates: {}",
@@ -103,7 +109,7 @@ pub(super) fn dnssec(config: &Config, facts: &Facts) -> Verdict {
             Finding::error(
                 ID,
                 format!("DNS server {}", probe.server.ip()),
-                format!("{why}; {admin}"),
+                format!("{why}. {admin}"),
             )
             .hint(format!("run Mailu's resolver: {}", config.setting(&["services.resolver=true"])))
             .hint("or name servers that validate, such as 9.9.9.9, in /etc/resolv.conf; systemd-resolved and dnsmasq do not without configuration"),

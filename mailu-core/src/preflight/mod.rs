@@ -185,7 +185,8 @@ impl Options {
         let Some(unknown) = self.skip.iter().find(|id| !all.contains(&id.as_str())) else {
             return Ok(());
         };
-        let why = if CHECKS.iter().any(|check| check.id == unknown.as_str()) {
+        let exists = CHECKS.iter().any(|check| check.id == unknown.as_str());
+        let why = if exists {
             "it keeps deployments from taking each other's place, and is never skipped"
         } else {
             "there is no such check"
@@ -195,7 +196,8 @@ impl Options {
             "preflight.unknown_check",
             format!("skip the check `{unknown}`: {why}"),
         );
-        if let Some(near) = nearest(unknown, all.iter().copied()) {
+        let near = nearest(unknown, all.iter().copied());
+        if let Some(near) = near.filter(|_| !exists) {
             error = error.hint(format!("did you mean `--skip-check {near}`?"));
         }
         Err(error.hint(format!("checks that can be skipped: {}", all.join(", "))))
@@ -351,7 +353,10 @@ pub fn judge(config: &Config, facts: &Facts, options: &Options) -> Report {
                 Finding::notice(
                     "preflight.skipped",
                     check.id,
-                    format!("was skipped on request: {} is not checked", check.about),
+                    format!(
+                        "is left out, as was asked for: nothing is known about {}",
+                        check.about
+                    ),
                 )
                 .hint(format!("`mailu check {}` does it later", config.options())),
             );

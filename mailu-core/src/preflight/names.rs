@@ -106,13 +106,16 @@ fn one(config: &Config, here: &Here, name: &MailHost, lookup: &Lookup) -> Vec<Fi
     } else {
         "mail programs do not set themselves up"
     };
-    let record = |kind: &str, address: &str| format!("publish: `{name}. {kind} {address}`");
+    let record = |address: &str| format!("publish: `{name}. A {address}`");
     let publish = |finding: Finding| {
         let addresses = here.told.iter().chain(&here.bound).chain(&here.interfaces);
         let best = addresses.clone().find(|a| a.is_ipv4() && is_public(**a));
         let finding = match best {
-            Some(address) => finding.hint(record("A", &address.to_string())),
-            None => finding.hint(record("A", "ADDRESS") + " with this host's public address"),
+            Some(address) => finding.hint(record(&address.to_string())),
+            None => finding.hint(format!(
+                "{} with this host's public address",
+                record("ADDRESS")
+            )),
         };
         if of_server {
             finding
@@ -182,7 +185,7 @@ fn one(config: &Config, here: &Here, name: &MailHost, lookup: &Lookup) -> Vec<Fi
                 listed(&here.bound)
             ))
             .value(listed(addresses))
-            .hint(record("A", &listed(&here.bound))),
+            .hint(record(&listed(&here.bound))),
         );
         return out;
     }
@@ -219,7 +222,7 @@ fn one(config: &Config, here: &Here, name: &MailHost, lookup: &Lookup) -> Vec<Fi
                     theirs.iter().find(|a| a.is_ipv4()).or(theirs.first()).map(ToString::to_string).unwrap_or_default()
                 )])
             ))
-            .hint(format!("if it is not: {}", record("A", "ADDRESS"))),
+            .hint(format!("if it is not: {}", record("ADDRESS"))),
         );
     } else {
         out.push(publish(

@@ -129,39 +129,44 @@ pub(super) fn networks(config: &Config, facts: &Facts) -> Verdict {
     let project = config.project_name();
     let proxy = config.traefik.network.as_str();
     let mut out = Vec::new();
-    let mut told: Vec<(&str, &str)> = Vec::new();
     let claimed = network::claimed(config);
-    for (key, mine) in &claimed {
-        for there in &engine.networks {
-            let own = there.project.as_deref() == Some(project.as_str());
-            let shared = *key == "traefik.subnet" && there.name == proxy;
-            let clash = there
-                .subnets
-                .iter()
-                .find(|net| network::overlap(*mine, **net));
-            let Some(clash) = clash.filter(|_| !own && !shared) else {
-                continue;
-            };
-            if told.contains(&(key, &there.name)) {
-                continue;
-            }
-            told.push((key, &there.name));
-            out.push(overlap(
-                ID,
-                key,
-                mine,
-                format!(
-                    "overlaps {clash}, which is the Docker network `{}`{}: Docker refuses to make a second one there",
-                    there.name,
-                    there
-                        .project
-                        .as_ref()
-                        .map(|project| format!(" of the Compose project {project}"))
-                        .unwrap_or_default()
-                ),
-                config,
-            ).hint(format!("or remove that network if nothing needs it: `docker network rm {}`", there.name)));
+    for there in &engine.networks {
+        if there.project.as_deref() == Some(project.as_str()) {
+            continue;
         }
+        let clashes: Vec<(&'static str, &IpNet)> = claimed
+            .iter()
+            .filter(|(key, _)| *key != "traefik.subnet" || there.name != proxy)
+            .filter(|(_, mine)| {
+                there
+                    .subnets
+                    .iter()
+                    .any(|net| network::overlap(*mine, *net))
+            })
+            .map(|(key, mine)| (*key, mine))
+            .collect();
+        if clashes.is_empty() {
+            continue;
+        }
+        let owner = there
+            .project
+            .as_ref()
+            .map(|project| format!(" of the Compose project {project}"))
+            .unwrap_or_default();
+        let message = format!(
+            "{} {}, which the Docker network `{}`{owner} has: Docker makes no second one there",
+            if clashes.len() == 1 {
+                "overlaps"
+            } else {
+                "overlap"
+            },
+            listed(&there.subnets),
+            there.name,
+        );
+        out.push(overlap(ID, &clashes, message, config).hint(format!(
+            "or remove that network if nothing needs it: `docker network rm {}`",
+            there.name
+        )));
     }
     for (key, mine) in &claimed {
         let mine_is_there = engine
@@ -176,8 +181,7 @@ pub(super) fn networks(config: &Config, facts: &Facts) -> Verdict {
         {
             out.push(overlap(
                 ID,
-                key,
-                mine,
+                &[(key, mine)],
                 format!("contains {address}, an address of this host outside Docker"),
                 config,
             ));
@@ -190,13 +194,16 @@ pub(super) fn networks(config: &Config, facts: &Facts) -> Verdict {
     Verdict::of(summary, out)
 }
 
-fn overlap(id: &str, key: &str, mine: &IpNet, message: String, config: &Config) -> Finding {
-    let finding = Finding::error(id, key, message).value(mine);
-    if key == "traefik.subnet" && config.traefik.network.as_str() != DEFAULT_PROXY_NETWORK {
+fn overlap(id: &str, mine: &[(&'static str, &IpNet)], message: String, config: &Config) -> Finding {
+    let keys: Vec<&str> = mine.iter().map(|(key, _)| *key).collect();
+    let nets: Vec<String> = mine.iter().map(|(_, net)| net.to_string()).collect();
+    let finding = Finding::error(id, keys.join(", "), message).value(nets.join(", "));
+    if keys == ["traefik.subnet"] && config.traefik.network.as_str() != DEFAULT_PROXY_NETWORK {
         return finding.hint("set `traefik.subnet` to what that network has");
     }
     finding.hint(format!(
-        "remove `{key}` from mailu.toml to have another one drawn: `mailu config unset {} {key}`",
-        config.options()
+        "have others drawn: `mailu config unset {} {}`",
+        config.options(),
+        keys.join(" ")
     ))
 }

@@ -8,6 +8,8 @@ use crate::config::{Config, Via};
 use crate::engine::{Container, State};
 use crate::finding::Finding;
 
+const ID: &str = "preflight.ports";
+
 /// Every address and port that Docker publishes for front. Where there is no Traefik yet, also those that it needs.
 pub fn wanted(config: &Config, traefik_is_there: bool) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = crate::compose::published(config)
@@ -43,6 +45,7 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 }
 
 /// Who has a port.
+#[derive(PartialEq)]
 enum Holder<'a> {
     Ours,
     Container(&'a Container),
@@ -107,15 +110,14 @@ fn holder<'a>(at: SocketAddr, taken: Taken, project: &str, facts: &'a Facts) -> 
 }
 
 pub(super) fn judge(config: &Config, facts: &Facts) -> Verdict {
-    const ID: &str = "preflight.ports";
     if facts.binds.is_empty() {
         return Verdict::not_needed();
     }
     let project = config.project_name();
     let mut out = Vec::new();
     let mut elsewhere: Vec<IpAddr> = Vec::new();
-    let for_traefik = config.tls.mode.behind_traefik() && config.via() == Via::Traefik;
     let mut unknown = 0;
+    let mut taken_by: Vec<(Holder<'_>, Vec<SocketAddr>)> = Vec::new();
     for Bind { at, taken } in &facts.binds {
         if *taken == Taken::Elsewhere {
             if !elsewhere.contains(&at.ip()) {
@@ -123,58 +125,21 @@ pub(super) fn judge(config: &Config, facts: &Facts) -> Verdict {
             }
             continue;
         }
-        let Some(holder) = holder(*at, *taken, &project, facts) else {
-            unknown += u32::from(*taken == Taken::Unknown);
-            continue;
-        };
-        let (who, hints): (String, Vec<String>) = match holder {
-            Holder::Ours => continue,
-            Holder::Container(container) => (
-                format!(
-                    "the container {} (image {}) has it",
-                    container.name, container.image
-                ),
-                vec![format!(
-                    "stop it if it is not needed: `docker stop {}`",
-                    container.name
-                )],
-            ),
-            Holder::Process(name, pid) => (
-                format!("{name} (process {pid}) listens there"),
-                vec![service_hint(name, pid)],
-            ),
-            Holder::Somebody => (
-                "somebody listens there who cannot be seen from here".to_owned(),
-                vec![format!(
-                    "`ss -ltnp 'sport = :{}'` as root shows who",
-                    at.port()
-                )],
-            ),
-        };
-        let mut finding = Finding::error(
-            ID,
-            format!("port {}", at.port()),
-            format!(
-                "is not free: {who}, and {} needs it",
-                if for_traefik { "Traefik" } else { "front" }
-            ),
-        )
-        .value(at);
-        for hint in hints {
-            finding = finding.hint(hint);
+        match holder(*at, *taken, &project, facts) {
+            None => unknown += u32::from(*taken == Taken::Unknown),
+            Some(Holder::Ours) => {}
+            Some(holder) => match taken_by.iter_mut().find(|(there, _)| *there == holder) {
+                Some((_, all)) => all.push(*at),
+                None => taken_by.push((holder, vec![*at])),
+            },
         }
-        if !for_traefik {
-            finding = finding.hint(format!(
-                "or publish on another address of this host: {}",
-                config.setting(&[if at.is_ipv6() {
-                    "ports.address6=ADDRESS"
-                } else {
-                    "ports.address=ADDRESS"
-                }])
-            ));
-        }
-        out.push(finding);
     }
+    let taken: usize = taken_by.iter().map(|(_, all)| all.len()).sum();
+    out.extend(
+        taken_by
+            .iter()
+            .map(|(holder, all)| not_free(config, holder, all)),
+    );
     for address in elsewhere {
         let key = if address.is_ipv6() {
             "ports.address6"
@@ -203,8 +168,8 @@ pub(super) fn judge(config: &Config, facts: &Facts) -> Verdict {
             "take one of those: {}",
             config.setting(&[&format!("{key}=ADDRESS")])
         ));
-        if let Some(interface) = Some("DEVICE").filter(|_| !address.is_loopback()) {
-            finding = finding.hint(format!("or give the host that address: `ip address add {address} dev {interface}`, and in the network's configuration"));
+        if !address.is_loopback() {
+            finding = finding.hint(format!("or give the host that address: `ip address add {address} dev DEVICE`, and in the network's configuration"));
         }
         out.push(finding);
     }
@@ -215,9 +180,69 @@ pub(super) fn judge(config: &Config, facts: &Facts) -> Verdict {
     let summary = if out.is_empty() {
         format!("{} free or ours", listed(unique(ports)))
     } else {
-        format!("{} of {} not free", out.len(), facts.binds.len())
+        format!("{taken} of {} not free", facts.binds.len())
     };
     Verdict::of(summary, out)
+}
+
+fn not_free(config: &Config, holder: &Holder<'_>, all: &[SocketAddr]) -> Finding {
+    let for_traefik = config.tls.mode.behind_traefik() && config.via() == Via::Traefik;
+    let ports = unique(all.iter().map(SocketAddr::port).collect());
+    let many = ports.len() > 1;
+    let (who, hint) = match holder {
+        Holder::Container(container) => (
+            format!(
+                "the container {} (image {}) has {}",
+                container.name,
+                container.image,
+                if many { "them" } else { "it" }
+            ),
+            format!(
+                "stop it if it is not needed: `docker stop {}`",
+                container.name
+            ),
+        ),
+        Holder::Process(name, pid) => (
+            format!("{name} (process {pid}) listens there"),
+            service_hint(name, *pid),
+        ),
+        Holder::Ours | Holder::Somebody => (
+            "somebody listens there whose process cannot be seen".to_owned(),
+            format!(
+                "`ss -ltnp 'sport = :{}'` as root shows who",
+                ports.first().copied().unwrap_or_default()
+            ),
+        ),
+    };
+    let finding = Finding::error(
+        ID,
+        format!("port {}", listed(&ports)),
+        format!(
+            "{} not free: {who}, and {} needs {}",
+            if many { "are" } else { "is" },
+            if for_traefik { "Traefik" } else { "front" },
+            if many { "them" } else { "it" }
+        ),
+    )
+    .value(
+        all.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    )
+    .hint(hint);
+    if for_traefik {
+        return finding;
+    }
+    let key = if all.iter().all(SocketAddr::is_ipv6) {
+        "ports.address6=ADDRESS"
+    } else {
+        "ports.address=ADDRESS"
+    };
+    finding.hint(format!(
+        "or publish on another address of this host: {}",
+        config.setting(&[key])
+    ))
 }
 
 fn unique(mut ports: Vec<u16>) -> Vec<u16> {
