@@ -63,7 +63,7 @@ pub struct DeploymentInfo {
     pub tls: Option<String>,
     /// Its directory.
     pub directory: PathBuf,
-    /// `installed`, `incomplete` or `invalid`.
+    /// `installed`, `incomplete`, `uninstalled` or `invalid`.
     pub state: String,
 }
 
@@ -203,6 +203,13 @@ impl Mailu {
                 .is_some_and(|p| p.ends_with("clients"));
             let state = match &config {
                 None => "invalid",
+                Some(_)
+                    if directory.join(".mailu/uninstalled").exists()
+                        && !directory.join(".mailu/journal.json").exists()
+                        && !directory.join(".installed_ok").exists() =>
+                {
+                    "uninstalled"
+                }
                 Some(_)
                     if directory.join(".mailu/journal.json").exists()
                         || directory.join(plan::STARTING).exists()

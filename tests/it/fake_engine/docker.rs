@@ -23,7 +23,7 @@ pub(super) fn install(directory: &Path, port: u16) {
         r#"#!/bin/bash
 # Hands its call to the fake engine of a test.
 input=
-case " $* " in *" exec "*" -T "*) input=$(base64 -w0) ;; esac
+case " $* " in *" exec "*"-T "*) input=$(base64 -w0) ;; esac
 exec 3<>/dev/tcp/127.0.0.1/{port} || exit 1
 {{ printf '%s\0' "$(($# + 2))" "$input" "$PWD" "$@"; }} >&3
 IFS= read -r code <&3
@@ -36,8 +36,12 @@ done
 exit "$code"
 "#
     );
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // One that may be on this host is not part of the play.
+    let first_series = "#!/bin/sh\nexit 127\n".to_owned();
+    for (path, text) in [(path, text), (bin.join("docker-compose"), first_series)] {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 pub(super) fn serve(connection: TcpStream, world: &Mutex<World>) {
@@ -436,7 +440,12 @@ fn perform(
             let names = project.chosen(&names, !has("--no-deps"))?;
             make_networks(world, project, &mut said)?;
             for name in &names {
-                make(world, project, name, has("--force-recreate"), &mut said)?;
+                let anew = if has("--no-recreate") {
+                    Some(false)
+                } else {
+                    has("--force-recreate").then_some(true)
+                };
+                make(world, project, name, anew, &mut said)?;
             }
             if has("--remove-orphans") {
                 let orphan = |one: &FakeContainer| {
@@ -604,7 +613,7 @@ fn make(
     world: &mut World,
     project: &Project,
     name: &str,
-    anew: bool,
+    anew: Option<bool>,
     said: &mut Answer,
 ) -> Result<(), Answer> {
     let Some(service) = project.services.get(name) else {
@@ -633,7 +642,8 @@ fn make(
             );
             return Err(said.clone());
         }
-        if !anew && there.label("config-hash") == Some(&service.hash) && there.image_id == image {
+        let same = there.label("config-hash") == Some(&service.hash) && there.image_id == image;
+        if !anew.unwrap_or(!same) {
             return Ok(());
         }
         let id = there.id.clone();
