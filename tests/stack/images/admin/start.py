@@ -3,59 +3,85 @@
 
 Whatever the commands answer, the start goes on; only DNS without validation (and a platform Mailu does not know) stop it, for good.
 """
-import logging as log
+import logging
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
 import dns.flags
+import dns.message
+import dns.query
+import dns.rdatatype
 import dns.resolver
 import standin
 
-HELP = "https://mailu.io/master/faq.html#the-admin-container-won-t-start-and-its-log-says-critical-your-dns-resolver-isn-t-doing-dnssec-validation"
 
-os.system("chown mailu:mailu -R /dkim")
-os.system("find /data | grep -v /fetchmail | xargs -n50 chown mailu:mailu")
+def own(path):
+    """Gives a file to the user that serves, whatever came to it from a backup or from root."""
+    shutil.chown(path, "mailu", "mailu")
+
+
+def flask(*arguments):
+    subprocess.call(["flask", *arguments])
+
+
+def validates(server):
+    """Asks as admin does: with DO and AD, for a name that is signed."""
+    question = dns.message.make_query("example.org", dns.rdatatype.A, want_dnssec=True)
+    question.flags |= dns.flags.AD
+    answer, _ = dns.query.udp_with_fallback(question, server, timeout=10)
+    if not answer.answer:
+        raise ValueError(f"example.org: {answer.rcode().name if hasattr(answer.rcode(), 'name') else answer.rcode()}")
+    return bool(answer.flags & dns.flags.AD)
+
+
+def wait_for_validation():
+    for server in dns.resolver.Resolver().nameservers:
+        while True:
+            try:
+                if validates(server):
+                    break
+                logging.critical("Your DNS resolver at %s isn't doing DNSSEC validation; the start waits for it.", server)
+            except Exception as error:
+                logging.critical("Your DNS resolver at %s is not working (%s).", server, error)
+            time.sleep(5)
+
+
+def wait_for_docker():
+    excuses = ("I_KNOW_MY_SETUP_DOESNT_FIT_REQUIREMENTS_AND_WONT_FILE_ISSUES_WITHOUT_PATCHES", "MAILU_HELM_CHART")
+    if os.path.isfile("/.dockerenv") or any(os.environ.get(name) for name in excuses):
+        return
+    logging.critical("Your system is not supported.")
+    while True:
+        time.sleep(3600)
+
+
+for tree in ("/dkim", "/data"):
+    for path in (pathlib.Path(tree), *pathlib.Path(tree).rglob("*")):
+        if tree == "/dkim" or "/fetchmail" not in str(path):
+            own(path)
 standin.drop_privs_to("mailu")
 standin.set_env(secrets=("SECRET",))
-
-os.system("flask mailu advertise")
-os.system("flask db upgrade")
-
-account, domain, password = (os.environ.get(f"INITIAL_ADMIN_{name}") for name in ("ACCOUNT", "DOMAIN", "PW"))
-if None not in (account, domain, password):
-    mode = os.environ.get("INITIAL_ADMIN_MODE", "ifmissing")
-    log.info("Creating initial admin account %s@%s with mode %s", account, domain, mode)
-    # Through a shell, in single quotes, as Mailu does: a password with a single quote breaks it.
-    os.system(f"flask mailu admin {account} {domain} '{password}' --mode {mode}")
-
-resolver = dns.resolver.Resolver()
-resolver.use_edns(0, dns.flags.DO, 1232)
-resolver.flags = dns.flags.AD | dns.flags.RD
-for server in list(resolver.nameservers):
-    resolver.nameservers = [server]
-    while True:
-        try:
-            if resolver.resolve("example.org", "A", lifetime=10).response.flags & dns.flags.AD:
-                break
-            log.critical("Your DNS resolver at %s isn't doing DNSSEC validation; Please see %s.", server, HELP)
-        except Exception as error:
-            log.critical("Your DNS resolver at %s is not working (%s). Please see %s", server, error, HELP)
-        time.sleep(5)
-
-excuses = ("I_KNOW_MY_SETUP_DOESNT_FIT_REQUIREMENTS_AND_WONT_FILE_ISSUES_WITHOUT_PATCHES", "MAILU_HELM_CHART")
-if not os.path.isfile("/.dockerenv") and not any(os.environ.get(name) for name in excuses):
-    log.critical("Your system is not supported. Please start by reading the documentation.")
-    while True:
-        time.sleep(5)
+flask("mailu", "advertise")
+flask("db", "upgrade")
+initial = {name: os.environ.get(f"INITIAL_ADMIN_{name}") for name in ("ACCOUNT", "DOMAIN", "PW", "MODE")}
+if all(initial[name] is not None for name in ("ACCOUNT", "DOMAIN", "PW")):
+    # By way of a shell and in single quotes: a password that has one of these breaks it, in Mailu too.
+    initial["MODE"] = initial["MODE"] or "ifmissing"
+    logging.info("The first administrator is %(ACCOUNT)s@%(DOMAIN)s, mode %(MODE)s", initial)
+    subprocess.call("flask mailu admin {ACCOUNT} {DOMAIN} '{PW}' --mode {MODE}".format(**initial), shell=True)
+wait_for_validation()
+wait_for_docker()
 
 # Ends at once when told to (SIGQUIT to the server): tests stop containers often.
 command = ["gunicorn", "--threads", os.environ.get("CPU_COUNT", "1"), "-b", f"{'[::]' if os.environ.get('SUBNET6') else '0.0.0.0'}:8080",
            "--logger-class", "mailu.log.Logger", "--log-level", os.environ.get("LOG_LEVEL", "INFO"), "--worker-tmp-dir", "/dev/shm",
            "--error-logfile", "-", "--preload"]
-if log.root.level <= log.INFO:
+if logging.getLogger().isEnabledFor(logging.INFO):
     command += ["--access-logfile", "-"]
 server = subprocess.Popen([*command, "mailu:create_app()"])
 signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGQUIT))

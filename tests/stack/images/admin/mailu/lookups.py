@@ -98,29 +98,37 @@ def names(setting):
     return [name for name in config(setting).lower().replace(" ", "").split(",") if name]
 
 
+def tlsa_of(domain):
+    """The usable TLSA records of a mail server: none unless DNSSEC vouches for them."""
+    import dns.flags
+    import dns.resolver
+    ask = dns.resolver.Resolver()
+    ask.set_flags(dns.flags.RD | dns.flags.AD)
+    ask.use_edns(0, dns.flags.DO, 1232)
+    answer = ask.resolve(f"_25._tcp.{domain}", "TLSA", lifetime=10)
+    if not answer.response.flags & dns.flags.AD:
+        return []
+    # RFC 7672, 3.1: DANE-TA and DANE-EE only.
+    return [one for one in answer if one.usage in (2, 3) and one.selector < 2 and one.mtype < 3]
+
+
 @views.get("/postfix/dane/<domain>")
 def dane(domain):
     import dns.exception
-    import dns.flags
     import dns.name
     import dns.resolver
-    resolver = dns.resolver.Resolver()
-    resolver.use_edns(0, dns.flags.DO, 1232)
-    resolver.flags = dns.flags.AD | dns.flags.RD
+    log = flask.current_app.logger
     usable = False
     try:
-        answer = resolver.resolve(f"_25._tcp.{domain}", "TLSA", lifetime=10)
-        usable = answer.response.flags & dns.flags.AD and any(
-            record.usage in (2, 3) and record.selector in (0, 1) and record.mtype in (0, 1, 2) for record in answer)
-    except dns.resolver.NoNameservers:
-        flask.current_app.logger.warning(f"Unable to lookup the TLSA record for {domain}. Is the DNSSEC zone okay?")
-        usable = config("DEFER_ON_TLS_ERROR")
-    except dns.exception.Timeout:
-        flask.current_app.logger.warning(f"Timeout while resolving the TLSA record for {domain} (10s).")
+        usable = bool(tlsa_of(domain))
     except (dns.resolver.NXDOMAIN, dns.name.EmptyLabel):
-        pass
-    except Exception as error:
-        flask.current_app.logger.info(f"Error while looking up the TLSA record for {domain} {error}")
+        log.debug("%s has no TLSA record", domain)
+    except dns.resolver.NoNameservers as error:
+        # Bogus, or nobody answers: then sending waits, if so configured.
+        log.warning("the TLSA record of %s: %s", domain, error)
+        usable = config("DEFER_ON_TLS_ERROR")
+    except dns.exception.DNSException as error:
+        log.warning("the TLSA record of %s: %s", domain, error)
     return found("dane-only" if usable else None)
 
 

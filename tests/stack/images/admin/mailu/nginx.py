@@ -88,7 +88,7 @@ def answer(headers):
             return {**refusal("encryption", protocol), "Auth-Wait": 0}
         return server(protocol, False)
     if method not in ("plain", "login"):
-        raise Exception(f"SHOULD NOT HAPPEN {protocol} {method}")
+        raise ValueError(f"no such way to log in: {method} over {protocol}")
     email, exists = "invalid", False
     try:
         email, password, ip = (urllib.parse.unquote(headers[name]) for name in ("Auth-User", "Auth-Pass", "Client-Ip"))

@@ -28,10 +28,10 @@ def name_in(value):
 
 def email_in(value):
     if "@" not in value:
-        raise ValueError('invalid email address (no "@")')
+        raise ValueError('an address without "@"')
     local, domain = value.lower().rsplit("@", 1)
     if "@" in local:
-        raise ValueError('email local part must not contain "@"')
+        raise ValueError('"@" before the last "@"')
     return f"{local}@{name_in(domain)}"
 
 
@@ -44,7 +44,7 @@ def list_in(value):
     if not isinstance(value, (list, tuple, set)):
         raise TypeError("Must be a list of strings")
     if any("," in item for item in value):
-        raise ValueError('list item must not contain ","')
+        raise ValueError('"," within an item')
     return ",".join(sorted(set(value)))
 
 

@@ -41,7 +41,7 @@ class mailu extends rcube_plugin
             // Only with the webmail at `/` does this end; anywhere else the path is longer, and the browser goes round and round.
             if ($_SERVER['PHP_SELF'] == '/sso.php') {
                 http_response_code(403);
-                exit('mailu sso failure');
+                exit('front named no user');
             }
             $this->go('sso.php');
         }
