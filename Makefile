@@ -1,35 +1,79 @@
 # What a newcomer types:
 #   make mailu DOMAIN=mail.example.com EMAIL_DOMAIN=example.com ADMIN_EMAIL=admin@example.com NO_START=true
 #   make test
-# Usable here, and included from AgencyStack's own Makefile.
+# Usable here, and included from AgencyStack's own Makefile: then only the targets for Mailu are defined.
 
-.PHONY: build tools check test e2e e2e-full bench mailu
+.PHONY: mailu mailu-status mailu-logs mailu-restart mailu-backup mailu-restore mailu-listmonk mailu-test-email mailu-diagnose \
+	mailu-update wordpress-mailu-integration mailu-program
 
-here := $(dir $(lastword $(MAKEFILE_LIST)))
+mailu.here := $(dir $(lastword $(MAKEFILE_LIST)))
+mailu.included := $(filter-out $(firstword $(MAKEFILE_LIST)),$(lastword $(MAKEFILE_LIST)))
 CARGO ?= cargo
-MAILU ?= $(here)target/release/mailu
+# MAILU names the program. Without it: where this is included, what is installed; else what is built here.
+ifndef MAILU
+ifneq ($(mailu.included),)
+mailu.installed := $(shell command -v mailu 2>/dev/null)
+endif
+mailu.built := $(if $(mailu.installed),,mailu-program)
+MAILU := $(or $(mailu.installed),$(mailu.here)target/release/mailu)
+endif
 # One shell word, whatever it contains.
-quoted = '$(subst ','\'',$(1))'
+mailu.quoted = '$(subst ','\'',$(1))'
 # The text of a variable as it was typed, dollar signs included.
-typed = $(call quoted,$(value $(1)))
+mailu.typed = $(call mailu.quoted,$(value $(1)))
+# An option, if the variable for it is set.
+mailu.option = $(if $(value $(2)),$(1) $(call mailu.typed,$(2)))
+mailu.flag = $(if $(filter true yes 1,$(value $(2))),$(1))
+mailu.run = exec $(call mailu.quoted,$(MAILU)) $(call mailu.option,--root,ROOT) $(call mailu.flag,--json,JSON) $(call mailu.flag,--verbose,VERBOSE)
+mailu.which = $(call mailu.option,--domain,DOMAIN) $(call mailu.option,--client-id,CLIENT_ID)
 
-build: ## Build the program.
+mailu-program:
 	@command -v $(CARGO) >/dev/null || { echo "error: a Rust toolchain is needed; https://rustup.rs installs one" >&2; exit 2; }
-	@cd $(call quoted,$(here)) && $(CARGO) build --quiet --release -p mailu-cli
+	@cd $(call mailu.quoted,$(mailu.here)) && $(CARGO) build --quiet --release -p mailu-cli
 
 # ADMIN_PASSWORD goes through the environment, so that it is in no argument list but that of make itself.
 mailu: export MAILU_ADMIN_PASSWORD = $(value ADMIN_PASSWORD)
-mailu: $(if $(filter command%,$(origin MAILU)),,build) ## Make a deployment: DOMAIN EMAIL_DOMAIN ADMIN_EMAIL [CLIENT_ID] [ADMIN_PASSWORD] [ROOT] [FORCE=true] [WITH_DEPS=true] [NO_START=true]
-	@$(if $(value ADMIN_PASSWORD),,unset MAILU_ADMIN_PASSWORD;) exec $(call quoted,$(MAILU)) \
-		$(if $(value ROOT),--root $(call typed,ROOT)) install \
-		$(if $(value DOMAIN),--domain $(call typed,DOMAIN)) \
-		$(if $(value EMAIL_DOMAIN),--email-domain $(call typed,EMAIL_DOMAIN)) \
-		$(if $(value ADMIN_EMAIL),--admin-email $(call typed,ADMIN_EMAIL)) \
-		$(if $(value CLIENT_ID),--client-id $(call typed,CLIENT_ID)) \
-		$(if $(filter true,$(FORCE)),--force) \
-		$(if $(filter true,$(WITH_DEPS)),--with-deps) \
-		$(if $(filter true,$(NO_START)),--no-start) \
-		$(if $(filter true,$(VERBOSE)),--verbose)
+mailu: $(mailu.built) ## Install a mail server: DOMAIN EMAIL_DOMAIN ADMIN_EMAIL [CLIENT_ID] [ADMIN_PASSWORD] [ROOT] [FORCE=true] [WITH_DEPS=true] [NO_START=true]
+	@$(if $(value ADMIN_PASSWORD),,unset MAILU_ADMIN_PASSWORD;) $(mailu.run) install $(mailu.which) \
+		$(call mailu.option,--email-domain,EMAIL_DOMAIN) $(call mailu.option,--admin-email,ADMIN_EMAIL) \
+		$(call mailu.flag,--force,FORCE) $(call mailu.flag,--with-deps,WITH_DEPS) $(call mailu.flag,--no-start,NO_START)
+
+mailu-status: $(mailu.built) ## Show how it is: [DOMAIN] [CLIENT_ID] [ALL=true] [WATCH=true] [JSON=true]
+	@$(mailu.run) status $(mailu.which) $(call mailu.flag,--all,ALL) $(call mailu.flag,--watch,WATCH)
+
+mailu-logs: $(mailu.built) ## Show what services write: [DOMAIN] [CONTAINER=admin|smtp|imap|webmail|front…] [FOLLOW=true] [SINCE=10m] [TAIL=100]
+	@$(mailu.run) logs $(mailu.which) $(call mailu.flag,--follow,FOLLOW) $(call mailu.option,--since,SINCE) $(call mailu.option,--tail,TAIL) \
+		$(if $(value CONTAINER),-- $(call mailu.typed,CONTAINER))
+
+mailu-restart: $(mailu.built) ## Restart services: [DOMAIN] [CONTAINER=smtp]
+	@$(mailu.run) restart $(mailu.which) $(if $(value CONTAINER),-- $(call mailu.typed,CONTAINER))
+
+mailu-backup: $(mailu.built) ## Back mail, accounts and configuration up: [DOMAIN]
+	@$(mailu.run) backup $(mailu.which)
+
+mailu-restore: $(mailu.built) ## Restore a backup: [DOMAIN] BACKUP_FILE=/path/to/backup.tar.gz
+	@$(mailu.run) restore $(mailu.which) $(if $(value BACKUP_FILE),-- $(call mailu.typed,BACKUP_FILE))
+
+mailu-listmonk: $(mailu.built) ## Have Listmonk send through this server: [DOMAIN]
+	@$(mailu.run) integrate $(mailu.which) listmonk
+
+mailu-test-email: $(mailu.built) ## Send a message and follow it: [DOMAIN] [TO=address]
+	@$(mailu.run) test-email $(mailu.which) $(if $(value TO),-- $(call mailu.typed,TO))
+
+mailu-diagnose: $(mailu.built) ## Say what keeps mail from being delivered: [DOMAIN]
+	@$(mailu.run) diagnose $(mailu.which)
+
+mailu-update: $(mailu.built) ## Go to a newer release of Mailu: [DOMAIN] [VERSION=2024.06.57]
+	@$(mailu.run) update $(mailu.which) $(if $(value VERSION),-- $(call mailu.typed,VERSION))
+
+wordpress-mailu-integration: $(mailu.built) ## Have a WordPress site send through this server: DOMAIN=blog.example.com MAIL_DOMAIN=mail.example.com
+	@$(mailu.run) integrate $(call mailu.option,--domain,MAIL_DOMAIN) $(call mailu.option,--client-id,CLIENT_ID) wordpress \
+		$(if $(value DOMAIN),-- $(call mailu.typed,DOMAIN))
+
+ifeq ($(mailu.included),)
+.PHONY: build tools check test e2e e2e-full bench
+
+build: mailu-program ## Build the program.
 
 tools: ## Install what the tests compare with.
 	@sh tests/tools/install.sh
@@ -52,56 +96,9 @@ e2e: tools ## A real Docker engine with the images of tests/stack, on a network 
 	$(CARGO) test --quiet --no-run -p mailu-tests --features e2e --test e2e
 	tests/stack/engine.sh run $(CARGO) test --quiet --offline -p mailu-tests --features e2e --test e2e
 
-e2e-full bench mailu
-
-here := $(dir $(lastword $(MAKEFILE_LIST)))
-CARGO ?= cargo
-MAILU ?= $(here)target/release/mailu
-# One shell word, whatever it contains.
-quoted = '$(subst ','\'',$(1))'
-# The text of a variable as it was typed, dollar signs included.
-typed = $(call quoted,$(value $(1)))
-
-build: ## Build the program.
-	@command -v $(CARGO) >/dev/null || { echo "error: a Rust toolchain is needed; https://rustup.rs installs one" >&2; exit 2; }
-	@cd $(call quoted,$(here)) && $(CARGO) build --quiet --release -p mailu-cli
-
-# ADMIN_PASSWORD goes through the environment, so that it is in no argument list but that of make itself.
-mailu: export MAILU_ADMIN_PASSWORD = $(value ADMIN_PASSWORD)
-mailu: $(if $(filter command%,$(origin MAILU)),,build) ## Make a deployment: DOMAIN EMAIL_DOMAIN ADMIN_EMAIL [CLIENT_ID] [ADMIN_PASSWORD] [ROOT] [FORCE=true] [WITH_DEPS=true] [NO_START=true]
-	@$(if $(value ADMIN_PASSWORD),,unset MAILU_ADMIN_PASSWORD;) exec $(call quoted,$(MAILU)) \
-		$(if $(value ROOT),--root $(call typed,ROOT)) install \
-		$(if $(value DOMAIN),--domain $(call typed,DOMAIN)) \
-		$(if $(value EMAIL_DOMAIN),--email-domain $(call typed,EMAIL_DOMAIN)) \
-		$(if $(value ADMIN_EMAIL),--admin-email $(call typed,ADMIN_EMAIL)) \
-		$(if $(value CLIENT_ID),--client-id $(call typed,CLIENT_ID)) \
-		$(if $(filter true,$(FORCE)),--force) \
-		$(if $(filter true,$(WITH_DEPS)),--with-deps) \
-		$(if $(filter true,$(NO_START)),--no-start) \
-		$(if $(filter true,$(VERBOSE)),--verbose)
-
-tools: ## Install what the tests compare with.
-	@sh tests/tools/install.sh
-
-check: ## Formatting, lints, the purity of the core, documentation.
-	$(CARGO) fmt --all --check
-	$(CARGO) clippy --quiet -p mailu-core --all-targets -- -D warnings
-	$(CARGO) clippy --quiet --workspace --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --workspace --exclude mailu-node --exclude mailu-py
-
-test: tools ## Everything that needs no engine.
-	$(CARGO) test --quiet -p mailu-core
-	$(CARGO) build --quiet --workspace
-	MAILU_TEST_SECRETS_LEAST=100 tests/tools/no_secrets.sh $(CARGO) test --quiet --workspace
-	sh mailu-py/test.sh
-	sh mailu-node/test.sh
-
-e2e: tools ## A real Docker engine; starts one if none runs.
-	$(CARGO) build --quiet -p mailu-cli
-	tests/stack/engine.sh run $(CARGO) test --quiet -p mailu-tests --features e2e --test e2e
-
 e2e-full: e2e ## The long sweeps. There are none yet beyond those of `test` and `e2e`.
 
 bench: tools ## Measurements against named opponents.
 	$(CARGO) build --quiet --release -p mailu-cli
 	$(CARGO) bench --quiet -p mailu-tests --bench bench
+endif

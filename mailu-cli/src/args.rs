@@ -108,6 +108,24 @@ pub enum Command {
     Exec(Exec),
     /// Take a deployment's containers and networks down. Data, configuration and secrets stay unless told otherwise.
     Uninstall(Uninstall),
+    /// Back a deployment up. Not there yet.
+    #[command(hide = true)]
+    Backup(Later),
+    /// Restore a backup. Not there yet.
+    #[command(hide = true)]
+    Restore(Later),
+    /// Go to a newer release of Mailu. Not there yet.
+    #[command(hide = true)]
+    Update(Later),
+    /// Say what keeps mail from being delivered. Not there yet.
+    #[command(hide = true)]
+    Diagnose(Later),
+    /// Send a message and follow it. Not there yet.
+    #[command(hide = true)]
+    TestEmail(Later),
+    /// Have an app send through this server. Not there yet.
+    #[command(hide = true)]
+    Integrate(Later),
     /// Look at, check and change mailu.toml.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -482,6 +500,17 @@ pub struct Uninstall {
     /// Confirms --delete-data by the mail host's name, where nobody can be asked for it.
     #[arg(long, value_name = "MAIL_HOST", requires = "delete_data")]
     pub yes_delete: Option<MailHost>,
+}
+
+/// A verb that is not there yet.
+#[derive(Debug, Args)]
+pub struct Later {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Whatever it will take.
+    #[arg(hide = true)]
+    pub rest: Vec<String>,
 }
 
 /// `mailu config`

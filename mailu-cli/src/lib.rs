@@ -12,6 +12,7 @@ use clap::{CommandFactory as _, Parser as _};
 use mailu_core::host::Power;
 
 use args::{Cli, Command};
+use commands::later::Verb;
 use output::Printer;
 
 /// Nothing is wrong.
@@ -61,6 +62,12 @@ pub fn run() -> ExitCode {
         }
         Command::Exec(args) => commands::exec::run(&cli.global, &mut printer, &args),
         Command::Uninstall(args) => commands::uninstall::run(&cli.global, &mut printer, &args),
+        Command::Backup(args) => Err(commands::later::error(&cli.global, &args, Verb::Backup)),
+        Command::Restore(args) => Err(commands::later::error(&cli.global, &args, Verb::Restore)),
+        Command::Update(args) => Err(commands::later::error(&cli.global, &args, Verb::Update)),
+        Command::Diagnose(args) => Err(commands::later::error(&cli.global, &args, Verb::Diagnose)),
+        Command::TestEmail(args) => Err(commands::later::error(&cli.global, &args, Verb::TestEmail)),
+        Command::Integrate(args) => Err(commands::later::error(&cli.global, &args, Verb::Integrate)),
         Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
         Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),
         Command::Man => commands::meta::man(&mut printer),

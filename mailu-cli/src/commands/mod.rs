@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod install;
+pub(crate) mod later;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod meta;

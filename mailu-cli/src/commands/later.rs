@@ -1,0 +1,120 @@
+//! Verbs that AgencyStack documents and that are not there yet: what can be done meanwhile.
+
+use mailu_core::paths::Layout;
+use mailu_core::{Error, ErrorKind};
+
+use super::chosen;
+use crate::args::{Global, Later};
+
+/// One of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Verb {
+    Backup,
+    Restore,
+    Update,
+    Diagnose,
+    TestEmail,
+    Integrate,
+}
+
+/// That it is not there yet, with the commands that help for now.
+pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
+    let found = chosen(global, &args.which);
+    let layout = found.as_ref().ok().map(|(_, layout)| layout);
+    let (doing, hints) = match verb {
+        Verb::Backup => ("back up a mail server", backup(layout)),
+        Verb::Restore => ("restore a backup", restore(layout, args.rest.first())),
+        Verb::Update => ("update Mailu", update(layout)),
+        Verb::Diagnose => ("diagnose the delivery of mail", diagnose(layout)),
+        Verb::TestEmail => ("send a test message", test_email(layout)),
+        Verb::Integrate => ("connect an app", integrate(layout)),
+    };
+    let error = Error::new(
+        ErrorKind::InvalidInput,
+        "verb.later",
+        format!("{doing}: this version cannot do that yet; nothing was changed"),
+    );
+    let error = hints.into_iter().fold(error, Error::hint);
+    match found {
+        Ok(_) => error,
+        Err(lost) => error.hint(lost.to_string()),
+    }
+}
+
+/// A command of ours, as it has to be typed for a deployment.
+fn typed(layout: Option<&Layout>, verb: &str) -> String {
+    layout.map_or_else(|| format!("mailu {verb}"), |layout| layout.command(verb))
+}
+
+/// The archive's directories, relative to `/`, as words for a shell.
+fn directories(layout: &Layout) -> String {
+    [layout.directory(), layout.secrets()]
+        .map(|path| {
+            let text = path.display().to_string();
+            format!("'{}'", text.trim_start_matches('/').replace('\'', r"'\''"))
+        })
+        .join(" ")
+}
+
+fn backup(layout: Option<&Layout>) -> Vec<String> {
+    let Some(layout) = layout else {
+        return Vec::new();
+    };
+    let (stop, start) = (layout.command("stop"), layout.command("start"));
+    vec![format!(
+        "with mail standing still for as long as it takes: `{stop} && (umask 077; tar --numeric-owner -czf mailu-backup.tar.gz -C / {}); {start}`",
+        directories(layout)
+    )]
+}
+
+fn restore(layout: Option<&Layout>, file: Option<&String>) -> Vec<String> {
+    let file = file.map_or("mailu-backup.tar.gz", String::as_str);
+    let file = format!("'{}'", file.replace('\'', r"'\''"));
+    let install = typed(layout, "install");
+    vec![
+        format!("an archive that was made with `tar -C /` of the deployment's directory and its secrets: `tar --numeric-owner -xzpf {file} -C /`, then `{install}`"),
+        "stop the server first, if it runs, and move its directory out of the way".to_owned(),
+    ]
+}
+
+fn update(layout: Option<&Layout>) -> Vec<String> {
+    let set = typed(layout, "config set");
+    let install = typed(layout, "install");
+    vec![
+        format!("back up, then `{set} version=2024.06.N && {install}`, with N from https://github.com/Mailu/Mailu/releases"),
+        "within 2024.06 the same leads back".to_owned(),
+    ]
+}
+
+fn diagnose(layout: Option<&Layout>) -> Vec<String> {
+    [
+        ("status", "shows services, certificate and what waits in the queue"),
+        ("dns", "shows the DNS records that have to be published"),
+        ("certs", "shows what the ports serve"),
+        ("logs --tail 100", "shows what the services say of a message"),
+    ]
+    .map(|(verb, what)| format!("`{}` {what}", typed(layout, verb)))
+    .to_vec()
+}
+
+fn test_email(layout: Option<&Layout>) -> Vec<String> {
+    let host = layout.map_or_else(
+        || "mail.example.com".to_owned(),
+        |layout| layout.mail_host().to_string(),
+    );
+    vec![
+        format!("with a mailbox of this server: `swaks --auth --tls --server {host}:587 --from YOU@DOMAIN --to SOMEBODY@ELSEWHERE`"),
+        format!("`{} smtp` shows where it went", typed(layout, "logs --tail 50")),
+    ]
+}
+
+fn integrate(layout: Option<&Layout>) -> Vec<String> {
+    let host = layout.map_or_else(
+        || "the mail host".to_owned(),
+        |layout| layout.mail_host().to_string(),
+    );
+    vec![
+        format!("by hand: make a mailbox for the app, and enter in the app: SMTP server {host}, port 465 with TLS, the mailbox's address as user name and as sender"),
+        format!("`{}` shows the admin interface, where mailboxes are made", typed(layout, "show")),
+    ]
+}
