@@ -313,7 +313,12 @@ pub struct Render {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Checks {
     /// Leave out a check, such as preflight.outbound. It is noted in the deployment. May be repeated.
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "MAILU_SKIP_CHECK",
+        value_delimiter = ','
+    )]
     pub skip_check: Vec<String>,
     /// DNS server to ask for names, ADDRESS or ADDRESS:PORT. Default: the host's.
     #[arg(long, value_name = "ADDRESS", value_parser = dns_server)]

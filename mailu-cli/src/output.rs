@@ -471,6 +471,18 @@ impl Steps {
     }
 }
 
+impl Steps {
+    /// Notes in the log what was checked before, and what was left out.
+    pub(crate) fn note_checks(&mut self, report: &Report) {
+        if let Some(log) = &mut self.log {
+            for check in &report.checks {
+                let outcome = format!("{:?}", check.outcome).to_lowercase();
+                let _ = writeln!(log, "{} {outcome}: {}", check.id, check.summary);
+            }
+        }
+    }
+}
+
 impl Progress for Steps {
     fn step(&mut self, number: usize, total: usize, step: &Step) {
         let text = describe(step);

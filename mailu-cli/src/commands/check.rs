@@ -16,7 +16,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Check) -> Resul
     let mut request = Request::default();
     request.start = true;
     let options = options(&args.checks);
-    request.skip.clone_from(&options.skip);
+    request.skip = Some(options.skip.clone());
     let layout = match &args.config {
         Some(path) => {
             let text = read(path)?;

@@ -8,9 +8,10 @@ use mailu_core::host::{Mailu, UpOptions};
 use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::{DEFAULT_ROOT, Layout};
 use mailu_core::plan::Request;
+use mailu_core::preflight::Report;
 use mailu_core::{Error, ErrorKind, Finding, Secret};
 
-use super::read;
+use super::{check, read};
 use crate::args::{Choices, Global, Install};
 use crate::output::{Printer, Steps, is_interactive};
 
@@ -56,19 +57,44 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
         )
         .hint("Docker's own guide: https://docs.docker.com/engine/install/"));
     }
+    let report = if args.no_start {
+        None
+    } else {
+        Some(ready(&mailu, &layout, &mut request, &args, printer)?)
+    };
     let log = open_log(global, printer);
     let mut steps = Steps::new(printer, log);
-    let outcome = if args.no_start {
-        mailu.deploy(&layout, &request, &mut steps)?
-    } else {
-        steps.stops_when_interrupted();
-        mailu.install(&layout, &request, &waiting(args.wait), &mut steps)?
+    let outcome = match report {
+        None => mailu.deploy(&layout, &request, &mut steps)?,
+        Some(report) => {
+            steps.note_checks(&report);
+            steps.stops_when_interrupted();
+            let mut outcome = mailu.install(&layout, &request, &waiting(args.wait), &mut steps)?;
+            outcome.preflight = Some(report);
+            outcome
+        }
     };
     let code = printer.outcome(&outcome, false)?;
     if !printer.json && outcome.plan.conflicts.is_empty() {
         printer.summary(&outcome.details, &outcome.dns, &outcome.next);
     }
     Ok(code)
+}
+
+/// Refuses to go on where the server could not run, with everything that keeps it from that.
+fn ready(
+    mailu: &Mailu,
+    layout: &Layout,
+    request: &mut Request,
+    args: &Install,
+    printer: &mut Printer,
+) -> Result<Report, Error> {
+    let options = check::options(&args.checks);
+    request.skip = Some(options.skip.clone());
+    let report = mailu.check(layout, request, &options)?;
+    report.refusal()?;
+    printer.findings(&check::remarks(&report));
+    Ok(report)
 }
 
 /// How long each service may take.

@@ -1,6 +1,6 @@
 //! Gathers what the pre-flight checks judge: bounded in time, and what takes long side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -96,21 +96,20 @@ impl Mailu {
         report
     }
 
-    /// Notes in the deployment at `layout` which checks of `report` were left out, and since when; nothing is written where that is noted already.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::ErrorKind::Io`] if it cannot be written.
-    pub fn note_skipped(&self, layout: &Layout, report: &Report) -> Result<(), Error> {
+    /// Notes in the deployment at `layout` which checks were left out, and since when; nothing is written where that is noted already.
+    pub(super) fn note_skipped(
+        &self,
+        layout: &Layout,
+        skipped: &BTreeSet<String>,
+    ) -> Result<(), Error> {
         let path = layout.file(SKIPPED);
         let before = self.skipped(layout);
-        if before.keys().eq(report.skipped.iter()) {
+        if before.keys().eq(skipped) {
             return Ok(());
         }
         let _locks = lock::take(layout)?;
         let now = observe::now();
-        let after: BTreeMap<&String, &String> = report
-            .skipped
+        let after: BTreeMap<&String, &String> = skipped
             .iter()
             .map(|id| (id, before.get(id).unwrap_or(&now)))
             .collect();

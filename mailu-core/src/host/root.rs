@@ -142,6 +142,9 @@ pub struct Outcome {
     pub dns: Report,
     /// What to do next, in this order.
     pub next: Vec<NextStep>,
+    /// What was found on this host before; absent where it was not to be started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<crate::preflight::Report>,
     /// What bringing it up did and found; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
@@ -639,6 +642,7 @@ fn outcome(
         plan: deployment.plan,
         performed,
         next,
+        preflight: None,
         run: None,
     }
 }

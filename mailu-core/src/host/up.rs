@@ -87,12 +87,17 @@ impl Mailu {
                     .about("start the mail server, for which nothing was changed yet")
                     .hint("`--no-start` writes everything (files, keys, secrets, DNS records) and starts nothing")
             })?;
-        let request = Request {
+        let mut request = Request {
             start: true,
             ..request.clone()
         };
+        let skip = request
+            .skip
+            .get_or_insert_with(|| self.skipped(layout).into_keys().collect())
+            .clone();
         let mut outcome = deploy_with(layout, &request, &mut Disk, &mut System, progress)?;
         if outcome.plan.conflicts.is_empty() {
+            self.note_skipped(layout, &skip)?;
             outcome.next.clear();
             outcome.run = Some(self.up(layout, options, progress)?);
         }

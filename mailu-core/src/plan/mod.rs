@@ -53,8 +53,8 @@ pub struct Request {
     pub relay_password: Option<Secret>,
     /// Whether the deployment is to be started, so that what keeps it from running is an error.
     pub start: bool,
-    /// Pre-flight checks that are left out (`preflight.memory`): what they would find is no error.
-    pub skip: BTreeSet<String>,
+    /// Pre-flight checks that were left out (`preflight.memory`): what they would find is no error. Absent: as at the last installation.
+    pub skip: Option<BTreeSet<String>>,
 }
 
 /// A file or directory as it is on disk.

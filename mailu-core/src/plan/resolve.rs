@@ -334,6 +334,13 @@ fn memory_needed(config: &Config) -> u64 {
     needed
 }
 
+fn skipped(request: &Request, check: &str) -> bool {
+    request
+        .skip
+        .as_ref()
+        .is_some_and(|skip| skip.contains(check))
+}
+
 fn memory(config: &Config, request: &Request, observed: &Observed) -> Option<Finding> {
     let there = observed.memory?;
     let others: u64 = observed
@@ -362,7 +369,7 @@ fn memory(config: &Config, request: &Request, observed: &Observed) -> Option<Fin
         "services"
     };
     let mut finding =
-        if request.start && config.services.antivirus && !request.skip.contains("preflight.memory")
+        if request.start && config.services.antivirus && !skipped(request, "preflight.memory")
         {
             Finding::error("host.memory", subject, message)
         } else {
