@@ -66,8 +66,12 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => Err(commands::later::error(&cli.global, &args, Verb::Restore)),
         Command::Update(args) => Err(commands::later::error(&cli.global, &args, Verb::Update)),
         Command::Diagnose(args) => Err(commands::later::error(&cli.global, &args, Verb::Diagnose)),
-        Command::TestEmail(args) => Err(commands::later::error(&cli.global, &args, Verb::TestEmail)),
-        Command::Integrate(args) => Err(commands::later::error(&cli.global, &args, Verb::Integrate)),
+        Command::TestEmail(args) => {
+            Err(commands::later::error(&cli.global, &args, Verb::TestEmail))
+        }
+        Command::Integrate(args) => {
+            Err(commands::later::error(&cli.global, &args, Verb::Integrate))
+        }
         Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
         Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),
         Command::Man => commands::meta::man(&mut printer),

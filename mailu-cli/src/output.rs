@@ -2,6 +2,7 @@
 
 mod certs;
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use mailu_core::dns::{Data, Level, Report as Records};
-use mailu_core::host::{Details, NextStep, Outcome, Progress};
+use mailu_core::host::{Dependencies, Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
 use mailu_core::preflight::{Outcome as Checked, Report};
 use mailu_core::start::{Done, Run, Stage};
@@ -37,6 +38,8 @@ pub(crate) struct Printer {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+    /// What is printed as JSON beside the outcome, by key.
+    beside: Vec<(&'static str, serde_json::Value)>,
     out: anstream::Stdout,
     err: anstream::Stderr,
 }
@@ -53,6 +56,7 @@ impl Printer {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose > 0,
+            beside: Vec::new(),
             out: anstream::stdout(),
             err: anstream::stderr(),
         }
@@ -173,7 +177,11 @@ impl Printer {
         }
         let conflicts = self.conflicts(&outcome.plan);
         if self.json {
-            self.data(outcome)?;
+            let beside = std::mem::take(&mut self.beside);
+            self.data(&Beside {
+                outcome,
+                beside: beside.into_iter().collect(),
+            })?;
         } else if conflicts {
             self.line(format_args!(
                 "{BOLD}{}{BOLD:#}: nothing was changed",
@@ -232,6 +240,19 @@ impl Printer {
             "installed, and it works"
         };
         self.line(format_args!("{style}{host}{style:#}: {result}"));
+    }
+
+    /// What was or would be installed before everything else.
+    pub(crate) fn dependencies(&mut self, done: &Dependencies, dry_run: bool) -> Result<(), Error> {
+        if self.json {
+            self.beside.push(("dependencies", serde_json::json!(done)));
+        } else if dry_run && !done.steps.is_empty() {
+            self.line(format_args!("{BOLD}This host{BOLD:#}: would do"));
+            for step in &done.steps {
+                self.line(format_args!("  {}", step.describe()));
+            }
+        }
+        Ok(())
     }
 
     fn overrides(&mut self, plan: &Plan) {
@@ -429,6 +450,15 @@ pub(crate) fn describe(step: &Step) -> String {
         Action::Commit => format!("record in {path} what was written"),
         _ => format!("{:?} {path}", step.action),
     }
+}
+
+/// An outcome, and what was done before.
+#[derive(Serialize)]
+struct Beside<'a> {
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    #[serde(flatten)]
+    beside: BTreeMap<&'static str, serde_json::Value>,
 }
 
 /// Tells of each step on stderr, and in AgencyStack's log.

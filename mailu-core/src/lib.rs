@@ -6,6 +6,7 @@ pub mod api;
 pub mod certs;
 pub mod compose;
 pub mod config;
+pub mod deps;
 pub mod dkim;
 pub mod dns;
 pub mod engine;
@@ -25,6 +26,7 @@ mod render;
 mod secret;
 pub mod start;
 pub mod status;
+pub mod traefik;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, Invalid};

@@ -7,6 +7,7 @@ mod certs;
 mod cli;
 mod compose;
 mod deploy;
+mod deps;
 mod dkim;
 mod edits;
 mod env;

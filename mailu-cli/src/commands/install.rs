@@ -45,17 +45,12 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
     )?;
     request.relay_password = secret(None, args.relay_password_file.as_deref(), "relay password")?;
 
+    if args.with_deps && !args.no_start {
+        super::deps::provide(&mailu, &layout, &mut request, args.dry_run, printer)?;
+    }
     if args.dry_run {
         let outcome = mailu.plan(&layout, &request)?;
         return printer.outcome(&outcome, true);
-    }
-    if args.with_deps {
-        return Err(Error::new(
-            ErrorKind::Docker,
-            "install.with_deps",
-            "start the mail server: installing Docker, Compose and Traefik is not part of this version; nothing was changed",
-        )
-        .hint("Docker's own guide: https://docs.docker.com/engine/install/"));
     }
     let report = if args.no_start {
         None

@@ -72,7 +72,9 @@ fn restore(layout: Option<&Layout>, file: Option<&String>) -> Vec<String> {
     let file = format!("'{}'", file.replace('\'', r"'\''"));
     let install = typed(layout, "install");
     vec![
-        format!("an archive that was made with `tar -C /` of the deployment's directory and its secrets: `tar --numeric-owner -xzpf {file} -C /`, then `{install}`"),
+        format!(
+            "an archive that was made with `tar -C /` of the deployment's directory and its secrets: `tar --numeric-owner -xzpf {file} -C /`, then `{install}`"
+        ),
         "stop the server first, if it runs, and move its directory out of the way".to_owned(),
     ]
 }
@@ -81,17 +83,25 @@ fn update(layout: Option<&Layout>) -> Vec<String> {
     let set = typed(layout, "config set");
     let install = typed(layout, "install");
     vec![
-        format!("back up, then `{set} version=2024.06.N && {install}`, with N from https://github.com/Mailu/Mailu/releases"),
+        format!(
+            "back up, then `{set} version=2024.06.N && {install}`, with N from https://github.com/Mailu/Mailu/releases"
+        ),
         "within 2024.06 the same leads back".to_owned(),
     ]
 }
 
 fn diagnose(layout: Option<&Layout>) -> Vec<String> {
     [
-        ("status", "shows services, certificate and what waits in the queue"),
+        (
+            "status",
+            "shows services, certificate and what waits in the queue",
+        ),
         ("dns", "shows the DNS records that have to be published"),
         ("certs", "shows what the ports serve"),
-        ("logs --tail 100", "shows what the services say of a message"),
+        (
+            "logs --tail 100",
+            "shows what the services say of a message",
+        ),
     ]
     .map(|(verb, what)| format!("`{}` {what}", typed(layout, verb)))
     .to_vec()
@@ -103,8 +113,13 @@ fn test_email(layout: Option<&Layout>) -> Vec<String> {
         |layout| layout.mail_host().to_string(),
     );
     vec![
-        format!("with a mailbox of this server: `swaks --auth --tls --server {host}:587 --from YOU@DOMAIN --to SOMEBODY@ELSEWHERE`"),
-        format!("`{} smtp` shows where it went", typed(layout, "logs --tail 50")),
+        format!(
+            "with a mailbox of this server: `swaks --auth --tls --server {host}:587 --from YOU@DOMAIN --to SOMEBODY@ELSEWHERE`"
+        ),
+        format!(
+            "`{} smtp` shows where it went",
+            typed(layout, "logs --tail 50")
+        ),
     ]
 }
 
@@ -114,7 +129,12 @@ fn integrate(layout: Option<&Layout>) -> Vec<String> {
         |layout| layout.mail_host().to_string(),
     );
     vec![
-        format!("by hand: make a mailbox for the app, and enter in the app: SMTP server {host}, port 465 with TLS, the mailbox's address as user name and as sender"),
-        format!("`{}` shows the admin interface, where mailboxes are made", typed(layout, "show")),
+        format!(
+            "by hand: make a mailbox for the app, and enter in the app: SMTP server {host}, port 465 with TLS, the mailbox's address as user name and as sender"
+        ),
+        format!(
+            "`{}` shows the admin interface, where mailboxes are made",
+            typed(layout, "show")
+        ),
     ]
 }

@@ -4,6 +4,7 @@ pub(crate) mod apply;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod config;
+pub(crate) mod deps;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod install;

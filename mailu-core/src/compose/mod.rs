@@ -6,4 +6,5 @@ pub(crate) use labels::published;
 mod render;
 
 pub use build::{Compose, DEFINITION, Health, Mount, NetworkDef, Service, build};
+pub(crate) use render::environment;
 pub use render::render;

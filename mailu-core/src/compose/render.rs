@@ -20,18 +20,7 @@ pub fn render(compose: &Compose, head: &str) -> Result<String, Error> {
         )
         .source(error)
     };
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .keep_trailing_newline(true)
-            .build()
-            .map_err(failed)?,
-    );
-    environment.add_filter("q", |text: String| quote(&text, true));
-    environment.add_filter("image", |text: String| quote(&text, false));
+    let mut environment = environment().map_err(failed)?;
     environment
         .add_template("compose", include_str!("docker-compose.yml.j2"))
         .map_err(failed)?;
@@ -43,6 +32,22 @@ pub fn render(compose: &Compose, head: &str) -> Result<String, Error> {
             networks => minijinja::value::Serde(&compose.networks),
         })
         .map_err(failed)
+}
+
+/// What templates of Compose files are rendered with.
+pub(crate) fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?,
+    );
+    environment.add_filter("q", |text: String| quote(&text, true));
+    environment.add_filter("image", |text: String| quote(&text, false));
+    Ok(environment)
 }
 
 /// A double-quoted YAML scalar. JSON's escapes are a subset of YAML 1.2's; `$` is doubled against Compose's interpolation,

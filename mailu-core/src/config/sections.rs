@@ -211,6 +211,8 @@ section! {
         resolver: ObjectName = parsed("letsencrypt"),
         /// Traefik's ACME store on the host, from which the certificate for the mail ports is taken.
         acme_store: Option<FilePath> = None,
+        /// Where a Traefik that `install --with-deps` installs gets certificates: an ACME directory. Default: Let's Encrypt.
+        acme_ca: Option<HttpUrl> = None,
         /// The names of Traefik's entry points.
         entrypoints: EntryPoints = EntryPoints::default(),
     }
@@ -413,6 +415,8 @@ section! {
         registry: Registry = parsed("ghcr.io/mailu"),
         /// Text before each of their names.
         prefix: Prefix = parsed(""),
+        /// Traefik, where `install --with-deps` installs one.
+        traefik: ImageRef = parsed("traefik:v3.7.13"),
         /// Redis.
         redis: ImageRef = parsed("redis:7.4.9-alpine"),
         /// ClamAV.

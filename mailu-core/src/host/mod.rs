@@ -9,6 +9,7 @@ mod acme;
 mod certificate;
 mod certs;
 mod compose;
+mod deps;
 mod engine;
 mod entropy;
 #[cfg_attr(
@@ -36,6 +37,7 @@ mod verify;
 pub mod testing;
 
 pub use certs::{CertificateSync, FrontReload};
+pub use deps::Dependencies;
 pub use logs::{LogEntry, LogRequest};
 pub use observe::{moment, now_seconds as now, timestamp};
 pub use operate::{Executed, OperateOptions, Operated, Power};

@@ -29,6 +29,7 @@ pub use certificates::certificates;
 pub(crate) use certificates::origin;
 pub(crate) use deploy::STARTING;
 pub use deploy::{Deployment, deploy};
+pub(crate) use merge::{Verdict, decide};
 pub use resolve::{Resolved, resolve, settled, standing};
 
 /// What somebody asks for.
@@ -283,7 +284,7 @@ fn octal<S: serde::Serializer>(mode: &Option<u32>, serializer: S) -> Result<S::O
 }
 
 /// Bytes to write, which debug output does not show.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Content(pub(crate) Vec<u8>);
 
 impl std::fmt::Debug for Content {

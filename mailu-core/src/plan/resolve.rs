@@ -369,8 +369,7 @@ fn memory(config: &Config, request: &Request, observed: &Observed) -> Option<Fin
         "services"
     };
     let mut finding =
-        if request.start && config.services.antivirus && !skipped(request, "preflight.memory")
-        {
+        if request.start && config.services.antivirus && !skipped(request, "preflight.memory") {
             Finding::error("host.memory", subject, message)
         } else {
             Finding::warning("host.memory", subject, message)
