@@ -256,6 +256,9 @@ pub struct Install {
     /// How the host is checked first.
     #[command(flatten)]
     pub checks: Checks,
+    /// Install no timer for renewed certificates.
+    #[arg(long)]
+    pub no_timer: bool,
     /// Flags that AgencyStack passes to every component, without a meaning here.
     #[arg(long, hide = true)]
     pub enable_cloud: bool,
@@ -423,6 +426,22 @@ pub struct CertsOf {
 pub enum CertsCommand {
     /// Take over a renewed certificate, and see to it that front serves it. For a timer: it waits for no decision.
     Sync(CertsOf),
+    /// The systemd timer that runs `certs sync --all` every hour. `install` installs it.
+    Timer(CertsTimer),
+}
+
+/// `mailu certs timer`
+#[derive(Debug, Args)]
+pub struct CertsTimer {
+    /// Print its units, and a line for cron. This is the default.
+    #[arg(long)]
+    pub print: bool,
+    /// Install and start it.
+    #[arg(long, conflicts_with = "print")]
+    pub install: bool,
+    /// Stop and remove it.
+    #[arg(long, conflicts_with_all = ["print", "install"])]
+    pub remove: bool,
 }
 
 /// `mailu status`

@@ -26,6 +26,7 @@ mod render;
 mod secret;
 pub mod start;
 pub mod status;
+pub mod timer;
 pub mod traefik;
 
 pub use config::Config;

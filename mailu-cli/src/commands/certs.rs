@@ -6,14 +6,56 @@ use mailu_core::names::{ClientId, MailHost};
 use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind};
 
-use crate::args::{Certs, CertsCommand, CertsOf, Global};
+use crate::args::{Certs, CertsCommand, CertsOf, CertsTimer, Global};
 use crate::output::{Printer, Steps};
 
 pub(crate) fn run(global: &Global, printer: &mut Printer, args: Certs) -> Result<u8, Error> {
     match args.command {
         None => show(global, printer, &args.of, !args.no_probe),
         Some(CertsCommand::Sync(of)) => sync(global, printer, &of),
+        Some(CertsCommand::Timer(args)) => timer(global, printer, &args),
     }
+}
+
+fn timer(global: &Global, printer: &mut Printer, args: &CertsTimer) -> Result<u8, Error> {
+    let mailu = Mailu::new(&global.root)?;
+    let state = if args.install {
+        mailu.install_timer()?
+    } else if args.remove {
+        mailu.remove_timer()?
+    } else {
+        mailu.timer()?
+    };
+    printer.findings(&state.findings);
+    if printer.json {
+        printer.data(&state)?;
+    } else if args.install || args.remove {
+        let names: Vec<String> = state
+            .units
+            .iter()
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        printer.line(format_args!(
+            "{}: {}",
+            names.join(", "),
+            match (state.changed, args.remove) {
+                (false, _) => "nothing to do",
+                (true, false) => "installed",
+                (true, true) => "removed",
+            }
+        ));
+    } else {
+        for (path, text) in &state.units {
+            printer.line(format_args!("# {}", path.display()));
+            printer.raw(text);
+            printer.line("");
+        }
+        printer.line(format_args!(
+            "# for cron, where there is no systemd:\n# {}",
+            state.cron
+        ));
+    }
+    Ok(crate::FINE)
 }
 
 fn show(global: &Global, printer: &mut Printer, of: &CertsOf, probe: bool) -> Result<u8, Error> {

@@ -70,6 +70,9 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
         }
     };
     let code = printer.outcome(&outcome, false)?;
+    if !args.no_start && !args.no_timer && outcome.plan.conflicts.is_empty() {
+        printer.findings(&mailu.keep_current());
+    }
     if !printer.json && outcome.plan.conflicts.is_empty() {
         printer.summary(&outcome.details, &outcome.dns, &outcome.next);
     }

@@ -161,8 +161,7 @@ fn host() -> Host {
         .ok()
         .and_then(|docker| docker.version().ok());
     let address = engine::address();
-    let usual = ["unix:///var/run/docker.sock", "unix:///run/docker.sock"];
-    host.docker.elsewhere = Some(address).filter(|address| !usual.contains(&address.as_str()));
+    host.docker.elsewhere = Some(address).filter(|address| !engine::is_usual(address));
     host.docker.installed = program("dockerd").is_some();
     host.docker.imitated = program("docker").is_some()
         && output("docker", &["--version"])

@@ -38,6 +38,14 @@ pub(super) fn address() -> String {
         .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned())
 }
 
+/// Whether an address is where Docker listens unless it is told otherwise.
+pub(super) fn is_usual(address: &str) -> bool {
+    matches!(
+        address,
+        "unix:///var/run/docker.sock" | "unix:///run/docker.sock"
+    )
+}
+
 /// The engine's answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answer {
