@@ -494,9 +494,9 @@ pub struct Power {
     /// Which deployment.
     #[command(flatten)]
     pub which: Which,
-    /// How long to wait until services are ready, in seconds; 0 waits for nothing.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    pub timeout: u64,
+    /// How long each service may take to become ready. Without it, as long as is usual for each; 0 waits for nothing.
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
 }
 
 /// `mailu exec`

@@ -351,6 +351,24 @@ impl World {
         match command.first().map(String::as_str) {
             // An empty queue.
             Some("postqueue") => Answer::default(),
+            // Its health check.
+            Some("/bin/sh") => {
+                let (health, said) = self.find(container).map_or((None, String::new()), |there| {
+                    (there.health, there.health_output.clone())
+                });
+                match (service.as_str(), health) {
+                    (_, Some("unhealthy" | "starting")) => Answer {
+                        code: 1,
+                        out: said,
+                        ..Answer::default()
+                    },
+                    ("redis", _) => Answer::out("PONG\n"),
+                    ("resolver", _) => Answer::out(
+                        ";; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 1\n;; flags: qr rd ra ad; QUERY: 1\n",
+                    ),
+                    _ => Answer::default(),
+                }
+            }
             first => Answer::failed(
                 126,
                 &format!(

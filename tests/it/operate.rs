@@ -176,7 +176,10 @@ fn status_tells_every_way_of_being_apart() {
         // What the files tell is there in any case.
         assert!(report["services"].as_array().unwrap().len() > 8);
         assert_eq!(report["urls"]["admin"], "https://mail.example.com/admin/");
-        assert_eq!(report["certificate"]["names"][0], "mail.example.com");
+        assert_eq!(
+            report["certificates"][0]["certificate"]["names"][0],
+            "mail.example.com"
+        );
         assert!(report["disk"]["free"].as_u64().unwrap() > 0);
         assert_eq!(report["backups"]["count"], 0);
 
@@ -533,7 +536,7 @@ fn every_verb_works_in_every_way_of_being() {
                 let host = (way.make)();
                 let mut args = vec![verb];
                 match verb {
-                    "start" | "restart" => args.extend(["--timeout", "1"]),
+                    "start" | "restart" => args.extend(["--wait", "1"]),
                     "exec" => {
                         host.engine
                             .program("smtp", &["true"], |_, _| Answer::out("fine\n"));
@@ -636,9 +639,7 @@ fn one_service_is_restarted_alone_and_waited_for() {
 
     // One that does not become ready is shown with its cause.
     host.engine.fate("smtp", Fate::Exits(1));
-    let run = host
-        .run(&["restart", "smtp", "--timeout", "1"])
-        .expect_code(1);
+    let run = host.run(&["restart", "smtp", "--wait", "1"]).expect_code(1);
     assert!(
         run.out.contains("exit code 1") && run.out.contains("not ready"),
         "{}",

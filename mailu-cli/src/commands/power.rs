@@ -19,7 +19,7 @@ pub(crate) fn run(
     let what = [&[action.as_str().to_owned()], args.services.as_slice()]
         .concat()
         .join(" ");
-    let options = OperateOptions::new(args.services, Duration::from_secs(args.timeout));
+    let options = OperateOptions::new(args.services, args.wait.map(Duration::from_secs));
     let result = mailu.power(&layout, action, &options, &mut |line| printer.note(line));
     let said = result.as_ref().map(|done| {
         if done.done {

@@ -224,20 +224,17 @@ impl Printer {
         ] {
             rows.extend(url.clone().map(|url| (name, url)));
         }
-        if let Some(there) = &report.certificate {
-            let by = if there.self_signed {
-                "signed by itself".to_owned()
-            } else {
-                format!("by {}", there.issuer)
-            };
-            rows.push((
-                "Certificate",
-                format!(
-                    "{} days left, for {}, {by}",
+        for pair in &report.certificates {
+            let text = match &pair.certificate {
+                Some(there) => format!(
+                    "{} days left, for {}, {}",
                     there.days_left,
-                    there.names.join(", ")
+                    there.names.join(", "),
+                    pair.origin.describe()
                 ),
-            ));
+                None => format!("{}: {}", pair.path, pair.origin.describe()),
+            };
+            rows.push(("Certificate", text));
         }
         rows.push((
             "Queue",
@@ -357,9 +354,11 @@ impl Printer {
                 word.to_owned(),
                 format!("{}/{}", one.well(), one.services.len()),
                 some(
-                    one.certificate
-                        .as_ref()
-                        .map(|there| format!("{} days", there.days_left)),
+                    one.certificates
+                        .iter()
+                        .filter_map(|pair| Some(pair.certificate.as_ref()?.days_left))
+                        .min()
+                        .map(|days| format!("{days} days")),
                 ),
                 some(one.queue.as_ref().map(|queue| queue.messages.to_string())),
                 some(one.backups.age.map(span)),

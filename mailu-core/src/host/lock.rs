@@ -42,16 +42,6 @@ pub(super) fn take_own(layout: &Layout) -> Result<Locks, Error> {
     })
 }
 
-/// Takes the lock of one deployment, for work that gives out nothing which others might have.
-pub(super) fn one(layout: &Layout) -> Result<Locks, Error> {
-    let held = if layout.lock().exists() {
-        vec![wait_for(&layout.lock())?]
-    } else {
-        Vec::new()
-    };
-    Ok(Locks { _held: held })
-}
-
 fn wait_for(path: &Path) -> Result<File, Error> {
     let file = fs::OpenOptions::new()
         .create(true)

@@ -26,6 +26,7 @@ mod operate;
 mod perform;
 mod preflight;
 mod probe;
+mod ready;
 mod root;
 mod served;
 mod status;

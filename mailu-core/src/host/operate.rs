@@ -1,6 +1,6 @@
 //! Starting, stopping and restarting services, and running programs in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,20 @@ use serde::Serialize;
 use super::compose::Compose;
 use super::engine::Docker;
 use super::root::Mailu;
-use super::{files, hints, lock, status};
+use super::{files, hints, lock, ready, status};
 use crate::config::Config;
 use crate::engine::{Container, State};
 use crate::error::{Error, ErrorKind};
-use crate::finding::{Finding, nearest};
+use crate::finding::{Finding, Severity, nearest};
 use crate::paths::Layout;
-use crate::status::{Report, Service, Wanted, is_up};
+use crate::start::{self, Readiness, Wanted, Watched};
+use crate::status::{Report, Service};
 
 /// How often services are looked at that are to become ready.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// What takes so little needs no words.
+const QUIET: Duration = Duration::from_millis(1500);
 
 /// What is to be done with services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,13 +55,13 @@ impl Power {
 pub struct OperateOptions {
     /// The services; all of them if none is named.
     pub services: Vec<String>,
-    /// How long services may take until they are ready. With none, nobody waits.
-    pub patience: Duration,
+    /// How long each service may take until it is ready; without, as long as is usual for it. With zero, nobody waits.
+    pub patience: Option<Duration>,
 }
 
 impl OperateOptions {
     /// All of `services`, or everything if there are none.
-    pub fn new(services: Vec<String>, patience: Duration) -> Self {
+    pub fn new(services: Vec<String>, patience: Option<Duration>) -> Self {
         Self { services, patience }
     }
 }
@@ -132,7 +136,7 @@ impl Mailu {
         let compose = Compose::required()?;
         let docker = Docker::connect()?;
         {
-            let _lock = lock::one(layout)?;
+            let _lock = lock::take_own(layout)?;
             let there = docker.project(&project)?;
             if there.is_empty() {
                 if action == Power::Stop {
@@ -156,6 +160,7 @@ impl Mailu {
                 said,
             )?;
         }
+        let mut failures = Vec::new();
         // Others may work on the deployment while its services take their time.
         let done = match action {
             Power::Stop => docker
@@ -163,15 +168,29 @@ impl Mailu {
                 .iter()
                 .filter(|one| named(one, &services))
                 .all(|one| !matches!(one.state, State::Running | State::Restarting)),
-            _ => until_up(&docker, &project, &services, options.patience, said)?,
+            _ if options.patience == Some(Duration::ZERO) => true,
+            _ => {
+                let waiting = Waiting {
+                    docker: &docker,
+                    layout,
+                    config: &config,
+                    project: &project,
+                    services: &services,
+                    patience: options.patience,
+                };
+                failures = waiting.finish(said)?;
+                failures.is_empty()
+            }
         };
-        Ok(operated(
-            self.status(layout)?,
-            action,
-            &services,
-            done,
-            begun,
-        ))
+        let mut out = operated(self.status(layout)?, action, &services, done, begun);
+        hints::findings(&mut failures, self.root());
+        // What waiting has found out is more than what a look tells.
+        out.findings.retain(|one| {
+            one.severity < Severity::Error
+                || failures.iter().all(|other| other.subject != one.subject)
+        });
+        out.findings.splice(0..0, failures);
+        Ok(out)
     }
 
     /// Runs a program in a service's container, with the terminal if there is one, and returns its exit code. With `capture`,
@@ -415,42 +434,93 @@ fn carry_out(
     Ok(())
 }
 
-/// Waits until all of `services` are ready, or it is clear that one will not be.
-fn until_up(
-    docker: &Docker,
-    project: &str,
-    services: &[String],
-    patience: Duration,
-    said: &mut dyn FnMut(&str),
-) -> Result<bool, Error> {
-    let until = Instant::now() + patience;
-    let mut told = String::new();
-    loop {
-        let there = docker.project(project)?;
-        let mut waiting = Vec::new();
-        let mut hopeless = false;
-        for name in services {
-            let container = there
-                .iter()
-                .find(|one| one.service.as_deref() == Some(name));
-            match is_up(container) {
-                Some(true) => {}
-                Some(false) => hopeless = true,
-                None => waiting.push(name.as_str()),
+/// Services that are waited for.
+struct Waiting<'a> {
+    docker: &'a Docker,
+    layout: &'a Layout,
+    config: &'a Config,
+    project: &'a str,
+    services: &'a [String],
+    /// How long each may take; without, as long as is usual for it.
+    patience: Option<Duration>,
+}
+
+impl Waiting<'_> {
+    /// Waits until all of them are ready, or will not be; says of each that is not, why.
+    fn finish(&self, said: &mut dyn FnMut(&str)) -> Result<Vec<Finding>, Error> {
+        let begun = Instant::now();
+        let secrets = ready::secrets(self.layout);
+        let hide = |line: &str| ready::without(&secrets, line);
+        let restarts: BTreeMap<String, u64> = self
+            .docker
+            .project(self.project)?
+            .into_iter()
+            .filter_map(|container| Some((container.service?, container.restarts)))
+            .collect();
+        let mut checks = ready::Checks::new();
+        let mut told: BTreeMap<&str, String> = BTreeMap::new();
+        let mut out = Vec::new();
+        let mut waiting: Vec<&str> = self.services.iter().map(String::as_str).collect();
+        while !waiting.is_empty() {
+            let there = self.docker.project(self.project)?;
+            let pending = ready::certificate_pending(self.layout, self.config);
+            let mut still = Vec::new();
+            for service in waiting {
+                let container = there
+                    .iter()
+                    .find(|one| one.service.as_deref() == Some(service))
+                    .map_or("", |one| one.name.as_str());
+                let before = restarts.get(service).copied().unwrap_or_default();
+                let seen = if container.is_empty() {
+                    Watched::default()
+                } else {
+                    ready::look(
+                        self.docker,
+                        service,
+                        container,
+                        before,
+                        pending,
+                        &mut checks,
+                        &hide,
+                    )?
+                };
+                match start::judge(service, &seen) {
+                    Readiness::Ready => {
+                        if told.contains_key(service) {
+                            said(&format!("{service} is ready"));
+                        }
+                    }
+                    Readiness::Failed { code, why, hints } => {
+                        let finding = Finding::error(code, service, why);
+                        out.push(hints.iter().fold(finding, Finding::hint));
+                    }
+                    Readiness::Waiting(why) => {
+                        let patience = self.patience.unwrap_or_else(|| start::patience(service));
+                        if begun.elapsed() >= patience {
+                            let seconds = patience.as_secs();
+                            let finding = Finding::error(
+                                "start.late",
+                                service,
+                                format!("is not ready after {seconds} seconds: {why}"),
+                            );
+                            let hints = start::late_hints(service, &seen);
+                            out.push(hints.iter().fold(finding, Finding::hint));
+                        } else {
+                            if told.get(service) != Some(&why) && begun.elapsed() > QUIET {
+                                said(&format!("waiting for {service}: {why}"));
+                                told.insert(service, why);
+                            }
+                            still.push(service);
+                        }
+                    }
+                }
+            }
+            waiting = still;
+            if !waiting.is_empty() {
+                std::thread::sleep(PAUSE);
             }
         }
-        if waiting.is_empty() {
-            return Ok(!hopeless);
-        }
-        if hopeless || Instant::now() >= until {
-            return Ok(false);
-        }
-        let now = format!("waiting for {}", waiting.join(", "));
-        if now != told {
-            said(&now);
-            told = now;
-        }
-        std::thread::sleep(PAUSE.min(until.saturating_duration_since(Instant::now())));
+        Ok(out)
     }
 }
 

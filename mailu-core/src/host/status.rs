@@ -1,27 +1,23 @@
 //! How deployments are.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use x509_parser::pem::Pem;
-use x509_parser::prelude::GeneralName;
-
-use super::engine::{self, Docker, LogWish};
+use super::engine::{self, Docker};
 use super::root::{Details, Mailu, Target};
-use super::{certificate, hints, observe};
-use crate::config::{Config, TlsMode};
+use super::{hints, observe, ready};
+use crate::config::Config;
 use crate::engine::{Container, State};
 use crate::env::EnvFile;
 use crate::error::Error;
 use crate::finding::Finding;
+use crate::hash::sha256;
 use crate::paths::Layout;
-use crate::status::{
-    self, Addresses, Backups, Certificate, Disk, Fleet, Observed, Queue, Report, Wanted,
-};
+use crate::plan;
+use crate::start::Wanted;
+use crate::status::{self, Addresses, Backups, Disk, Fleet, Observed, Queue, Report};
 
 /// How many last lines of a container that is not well are looked at.
 const LAST_LINES: u64 = 5;
@@ -78,7 +74,8 @@ impl Mailu {
         usage: bool,
     ) -> Result<Report, Error> {
         let (config, _) = self.config(layout)?;
-        let observed = observed(layout, &config, docker.as_ref(), usage);
+        let mut observed = observed(layout, &config, docker.as_ref(), usage);
+        observed.certificates = Some(self.certificates(layout, false)?);
         let details = Details::of(layout, &config);
         let mut urls = Addresses::default();
         urls.admin = details.admin_url;
@@ -105,7 +102,7 @@ pub(super) fn wanted(layout: &Layout, config: &Config) -> Vec<Wanted> {
         let text = fs::read_to_string(layout.file(name)).unwrap_or_default();
         EnvFile::parse(&text).unwrap_or_default()
     };
-    status::wanted(config, &read(".env"), &read("mailu.env"))
+    status::wanted(config, &read("mailu.env"), &read(".env"))
 }
 
 /// The name under which Compose knows the deployment.
@@ -138,17 +135,13 @@ fn observed(
     match docker {
         Ok(docker) => {
             let project = project(layout, config);
-            if let Err(error) = ask(docker, &project, &mut observed, usage) {
+            observed.overridden = overridden(layout);
+            if let Err(error) = ask(docker, layout, &project, &mut observed, usage) {
                 observed.engine = None;
                 observed.engine_error = Some(about(&error, &engine::address()));
             }
         }
         Err(error) => observed.engine_error = Some(about(error, &engine::address())),
-    }
-    observed.certificate = in_front(layout, config, now);
-    if let (Some(taken), _) = super::acme::take(config, now) {
-        let there = fs::read_to_string(layout.file("data/certs/cert.pem")).unwrap_or_default();
-        observed.newer_certificate = there != taken.certificate;
     }
     observed.disk = disk(layout);
     observed.backups = backups(layout, now);
@@ -156,7 +149,13 @@ fn observed(
 }
 
 /// What the engine says.
-fn ask(docker: &Docker, project: &str, observed: &mut Observed, usage: bool) -> Result<(), Error> {
+fn ask(
+    docker: &Docker,
+    layout: &Layout,
+    project: &str,
+    observed: &mut Observed,
+    usage: bool,
+) -> Result<(), Error> {
     observed.engine = Some(docker.version()?);
     observed.containers = docker.project(project)?;
     for wanted in &observed.wanted {
@@ -166,10 +165,22 @@ fn ask(docker: &Docker, project: &str, observed: &mut Observed, usage: bool) -> 
             observed.images.insert(wanted.image.clone(), image);
         }
     }
+    for container in &observed.containers {
+        if !observed
+            .image_environments
+            .contains_key(&container.image_id)
+            && let Some(variables) = docker.image_environment(&container.image_id)?
+        {
+            observed
+                .image_environments
+                .insert(container.image_id.clone(), variables);
+        }
+    }
+    let secrets = ready::secrets(layout);
+    let hide = |line: &str| ready::without(&secrets, line);
     for container in observed.containers.iter().filter(|one| !one.is_well()) {
-        observed
-            .last_lines
-            .insert(container.name.clone(), last_lines(docker, &container.name));
+        let lines = ready::last_words(docker, &container.name, LAST_LINES, &hide);
+        observed.last_lines.insert(container.name.clone(), lines);
     }
     let running = |container: &&Container| container.state == State::Running;
     if usage {
@@ -192,18 +203,15 @@ fn ask(docker: &Docker, project: &str, observed: &mut Observed, usage: bool) -> 
     Ok(())
 }
 
-fn last_lines(docker: &Docker, container: &str) -> Vec<String> {
-    let wish = LogWish {
-        tail: Some(LAST_LINES),
-        ..LogWish::default()
-    };
-    let mut lines = BTreeMap::new();
-    // A log driver that cannot be read is no reason to fail.
-    let _ = docker.logs(&[container.to_owned()], &wish, &mut |line| {
-        lines.insert((line.at, lines.len()), line.text);
-        ControlFlow::Continue(())
-    });
-    lines.into_values().collect()
+/// Why Compose alone could tell whether containers are as the files say.
+fn overridden(layout: &Layout) -> Option<String> {
+    if let Some(name) = ready::override_of(layout) {
+        return Some(format!("{name} is there"));
+    }
+    let text = fs::read(layout.file("docker-compose.yml")).ok()?;
+    let record: plan::Record = serde_json::from_slice(&fs::read(layout.rendered()).ok()?).ok()?;
+    let written = record.files.get("docker-compose.yml")?;
+    (*written != sha256(&text)).then(|| "docker-compose.yml was edited".to_owned())
 }
 
 fn queue(docker: &Docker, container: &str) -> Result<Queue, String> {
@@ -216,39 +224,6 @@ fn queue(docker: &Docker, container: &str) -> Result<Queue, String> {
         let said = done.err.lines().chain(done.out.lines()).next_back();
         Err(said.unwrap_or("postqueue failed").trim().to_owned())
     }
-}
-
-/// The certificate that front uses.
-fn in_front(layout: &Layout, config: &Config, now: i64) -> Option<Certificate> {
-    let file = match config.tls.mode {
-        TlsMode::Traefik | TlsMode::Cert => "data/certs/cert.pem",
-        TlsMode::Passthrough | TlsMode::Letsencrypt => {
-            "data/certs/letsencrypt/live/mailu/fullchain.pem"
-        }
-        TlsMode::None => return None,
-    };
-    let text = fs::read_to_string(layout.file(file)).ok()?;
-    let seen = certificate::look(&text, now)?;
-    let first = Pem::iter_from_buffer(text.as_bytes()).next()?.ok()?;
-    let leaf = first.parse_x509().ok()?;
-    let mut out = Certificate::new(file, seen.days_left);
-    out.self_signed = seen.self_signed;
-    out.issuer = leaf.issuer().to_string();
-    out.until = jiff::Timestamp::from_second(leaf.validity().not_after.timestamp())
-        .map(|at| at.to_string())
-        .unwrap_or_default();
-    if let Ok(Some(names)) = leaf.subject_alternative_name() {
-        let dns = names
-            .value
-            .general_names
-            .iter()
-            .filter_map(|name| match name {
-                GeneralName::DNSName(name) => Some((*name).to_owned()),
-                _ => None,
-            });
-        out.names = dns.collect();
-    }
-    Some(out)
 }
 
 fn disk(layout: &Layout) -> Option<Disk> {

@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 
 use super::compose::{Compose, interrupted};
-use super::engine::{Docker, LogWish, Net};
+use super::engine::{Docker, Net};
 use super::entropy::System;
 use super::files::{self, Disk};
 use super::lock;
 use super::observe;
 use super::perform::{Progress, perform};
+use super::ready;
 use super::root::{Mailu, Outcome, deploy_with, prepare};
 use super::verify;
 use crate::compose::{self, NetworkDef};
-use crate::config::{Config, TlsMode};
+use crate::config::Config;
 use crate::engine::{self, Container, State};
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
@@ -39,14 +40,8 @@ const REMINDER: Duration = Duration::from_secs(30);
 /// How long an engine may be away while containers are waited for.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a check in a container may take.
-const CHECK_PATIENCE: Duration = Duration::from_secs(15);
-
 /// How long `flask mailu` may take.
 const FLASK_PATIENCE: Duration = Duration::from_secs(180);
-
-/// How many lines of a log are looked at.
-const LOG_LINES: u64 = 40;
 
 /// How many of them are shown.
 const SHOWN_LINES: usize = 12;
@@ -250,14 +245,7 @@ impl<'a> Up<'a> {
             .unwrap_or_else(|| deployment.config.project_name());
         let built = compose::build(&deployment.config);
         let edited = text("docker-compose.yml")? != deployment.rendered.compose;
-        let has_override = [
-            "docker-compose.override.yml",
-            "docker-compose.override.yaml",
-            "compose.override.yml",
-            "compose.override.yaml",
-        ]
-        .iter()
-        .any(|name| layout.file(name).exists());
+        let has_override = ready::override_of(layout).is_some();
         let composes_judgement = if has_override {
             Some("docker-compose.override.yml is there")
         } else if edited {
@@ -783,70 +771,28 @@ impl<'a> Up<'a> {
             .find(|one| one.service == service)
             .map(|one| one.container.clone())
             .unwrap_or_default();
-        let mut seen = Watched {
-            container: self.docker.container(&name)?,
+        ready::look(
+            &self.docker,
+            service,
+            &name,
             restarts_before,
-            certificate_pending: self.certificate_pending(),
-            ..Watched::default()
-        };
-        if seen.needs_check(service) {
-            if !tests.contains_key(service) {
-                let image = self.docker.health_test(&name)?;
-                tests.insert(
-                    service.to_owned(),
-                    start::self_check(service, image.as_deref()),
-                );
-            }
-            if let Some(Some(command)) = tests.get(service) {
-                let command: Vec<&str> = command.iter().map(String::as_str).collect();
-                // A container that has just ended cannot be asked.
-                let ran = self.docker.execute(&name, &command, None, CHECK_PATIENCE);
-                seen.check = Some(match ran {
-                    Ok(ran) => (ran.code == 0, format!("{}{}", ran.out, ran.err)),
-                    Err(error) => (false, error.to_string()),
-                });
-            }
-        }
-        if !matches!(start::judge(service, &seen), Readiness::Ready) {
-            seen.log = self.last_words(&name);
-        }
-        Ok(seen)
+            self.certificate_pending(),
+            tests,
+            &|line| self.without_secrets(line),
+        )
     }
 
     /// Whether Mailu gets the certificate itself and has none yet.
     pub(super) fn certificate_pending(&self) -> bool {
-        matches!(
-            self.config.tls.mode,
-            TlsMode::Passthrough | TlsMode::Letsencrypt
-        ) && !self
-            .layout
-            .file("data/certs/letsencrypt/live/mailu-ecdsa")
-            .exists()
-    }
-
-    fn last_words(&self, container: &str) -> Vec<String> {
-        let wish = LogWish {
-            tail: Some(LOG_LINES),
-            ..LogWish::default()
-        };
-        let mut lines = Vec::new();
-        let _ = self
-            .docker
-            .logs(&[container.to_owned()], &wish, &mut |line| {
-                lines.push(self.without_secrets(&line.text));
-                ControlFlow::Continue(())
-            });
-        lines
+        ready::certificate_pending(self.layout, &self.config)
     }
 
     /// A line of somebody else's, in which no secret of the deployment may get on a screen.
     fn without_secrets(&self, line: &str) -> String {
         let secrets = Secrets::NAMES
             .iter()
-            .filter_map(|name| self.secrets.get(name))
-            .map(crate::secret::Secret::expose)
-            .filter(|secret| secret.len() >= 6);
-        secrets.fold(line.to_owned(), |line, secret| line.replace(secret, "***"))
+            .filter_map(|name| self.secrets.get(name));
+        ready::without(secrets, line)
     }
 
     fn failed(

@@ -2,23 +2,22 @@
 
 mod queue;
 mod service;
-mod wanted;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::config::{Config, TlsMode};
+use crate::certs;
+use crate::compose;
+use crate::config::Config;
 use crate::engine::{Container, Image, Usage};
+use crate::env::EnvFile;
 use crate::finding::{Finding, has_errors};
+use crate::start::Wanted;
 
 pub use queue::{Queue, QueueReason, queue};
-pub use service::{Cause, Service, ServiceLevel, is_up};
-pub use wanted::{Wanted, wanted};
-
-/// From how many days on a certificate that has not been renewed is worth a warning. Traefik and Mailu renew 30 days before the end.
-const SHORT_DAYS: i64 = 21;
+pub use service::{Cause, Service, ServiceLevel};
 
 /// The share of a disk, in percent, that should be free, and what a mail server cannot do without, in bytes.
 const FREE_PERCENT: u64 = 10;
@@ -56,14 +55,16 @@ pub struct Observed {
     pub usage: BTreeMap<String, Usage>,
     /// The images that the files name, as far as the engine has them.
     pub images: BTreeMap<String, Image>,
+    /// The variables that containers' images bring along, by the image's identifier.
+    pub image_environments: BTreeMap<String, BTreeMap<String, String>>,
+    /// Why Compose alone could tell whether containers are as the files say; nothing where that can be told without.
+    pub overridden: Option<String>,
     /// The last lines of containers that are not well, by name.
     pub last_lines: BTreeMap<String, Vec<String>>,
     /// The mail queue, or why it is not known; absent where nobody asked.
     pub queue: Option<Result<Queue, String>>,
-    /// The certificate that front has.
-    pub certificate: Option<Certificate>,
-    /// Whether Traefik's store has another valid one.
-    pub newer_certificate: bool,
+    /// Its certificates, judged.
+    pub certificates: Option<certs::Report>,
     /// The disk.
     pub disk: Option<Disk>,
     /// The backups.
@@ -104,49 +105,6 @@ impl Verdict {
             Self::Unknown => "unknown",
             Self::Invalid => "invalid",
         }
-    }
-}
-
-/// The certificate that front has for the mail ports, and without Traefik for HTTPS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct Certificate {
-    /// The file, relative to the deployment's directory.
-    pub file: String,
-    /// The names that it is for.
-    pub names: Vec<String>,
-    /// Who issued it.
-    pub issuer: String,
-    /// When it ends, RFC 3339.
-    pub until: String,
-    /// In how many days; negative if it has ended.
-    pub days_left: i64,
-    /// Whether it is the one that we made to begin with.
-    pub self_signed: bool,
-}
-
-impl Certificate {
-    /// A certificate in `file`, for nobody, that ends in `days_left` days.
-    pub fn new(file: impl Into<String>, days_left: i64) -> Self {
-        Self {
-            file: file.into(),
-            names: Vec::new(),
-            issuer: String::new(),
-            until: String::new(),
-            days_left,
-            self_signed: false,
-        }
-    }
-
-    fn covers(&self, name: &str) -> bool {
-        self.names.iter().any(|own| {
-            own.eq_ignore_ascii_case(name)
-                || own.strip_prefix("*.").is_some_and(|rest| {
-                    name.split_once('.')
-                        .is_some_and(|(_, tail)| tail.eq_ignore_ascii_case(rest))
-                })
-        })
     }
 }
 
@@ -230,8 +188,8 @@ pub struct Report {
     pub services: Vec<Service>,
     /// Where it is reached.
     pub urls: Addresses,
-    /// The certificate that front has.
-    pub certificate: Option<Certificate>,
+    /// The pairs of certificate and key that front has.
+    pub certificates: Vec<certs::Pair>,
     /// The mail queue; absent where smtp does not run or does not tell.
     pub queue: Option<Queue>,
     /// The disk.
@@ -281,7 +239,7 @@ impl Report {
             engine: None,
             services: Vec::new(),
             urls: Addresses::default(),
-            certificate: None,
+            certificates: Vec::new(),
             queue: None,
             disk: None,
             backups: Backups::default(),
@@ -296,6 +254,15 @@ impl Report {
             .filter(|service| service.level == ServiceLevel::Well)
             .count()
     }
+}
+
+/// The services of `config` as their containers should be, with what people wrote into `mailu.env` and `.env`.
+pub fn wanted(config: &Config, mailu_env: &EnvFile, compose_env: &EnvFile) -> Vec<Wanted> {
+    compose::build(config)
+        .services
+        .iter()
+        .map(|service| Wanted::new(service, mailu_env, compose_env))
+        .collect()
 }
 
 /// Judges what is seen of the deployment of `config`.
@@ -316,9 +283,12 @@ pub fn judge(config: &Config, urls: Addresses, observed: &Observed) -> Report {
             findings.extend(one.findings(config));
         }
         orphans(observed, &mut findings);
+        overridden(config, observed, &mut findings);
     }
     let queue = queue_of(config, observed, &mut findings);
-    certificate(config, observed, &mut findings);
+    if let Some(certificates) = &observed.certificates {
+        findings.extend(certificates.findings.iter().cloned());
+    }
     if let Some(disk) = &observed.disk {
         space(disk, observed, &mut findings);
     }
@@ -338,7 +308,11 @@ pub fn judge(config: &Config, urls: Addresses, observed: &Observed) -> Report {
         engine: observed.engine.clone(),
         services,
         urls,
-        certificate: observed.certificate.clone(),
+        certificates: observed
+            .certificates
+            .as_ref()
+            .map(|report| report.pairs.clone())
+            .unwrap_or_default(),
         queue,
         disk: observed.disk.clone(),
         backups: observed.backups.clone(),
@@ -414,6 +388,20 @@ fn whole(config: &Config, observed: &Observed, verdict: Verdict, out: &mut Vec<F
     }
 }
 
+/// Where `mailu` cannot tell whether containers are as the files say, it says so.
+fn overridden(config: &Config, observed: &Observed, out: &mut Vec<Finding>) {
+    if let Some(why) = &observed.overridden {
+        out.push(
+            Finding::notice(
+                "status.overridden",
+                config.mail_host.as_str(),
+                format!("has containers of which only Compose can tell whether they are as the files say: {why}"),
+            )
+            .hint(format!("`mailu apply {}` has Compose bring them there", config.options())),
+        );
+    }
+}
+
 /// Containers of the project that no file names any more.
 fn orphans(observed: &Observed, out: &mut Vec<Finding>) {
     for container in &observed.containers {
@@ -479,90 +467,6 @@ fn queue_of(config: &Config, observed: &Observed, out: &mut Vec<Finding>) -> Opt
                 .hint(format!("`mailu logs {} --tail 50 smtp`", config.options())),
             );
             None
-        }
-    }
-}
-
-fn certificate(config: &Config, observed: &Observed, out: &mut Vec<Finding>) {
-    if config.tls.mode == TlsMode::None {
-        return;
-    }
-    let options = config.options();
-    let Some(there) = &observed.certificate else {
-        // Mailu's own comes with the first start.
-        if observed.installed && !observed.uninstalled {
-            out.push(
-                Finding::error(
-                    "certificate.missing",
-                    "data/certs",
-                    "has no certificate that can be read: mail programs cannot connect",
-                )
-                .hint(format!("`mailu logs {options} front`")),
-            );
-        }
-        return;
-    };
-    let renew = match config.tls.mode {
-        TlsMode::Cert => {
-            format!("put a new one where `tls.certificate` points, then `mailu apply {options}`")
-        }
-        TlsMode::Traefik => format!(
-            "`mailu apply {options}` takes over what Traefik has; `mailu config set {options} traefik.acme_store=FILE` says where that is"
-        ),
-        _ => format!("`mailu logs {options} front` shows why Mailu did not renew it"),
-    };
-    if there.days_left < 0 {
-        out.push(
-            Finding::error(
-                "certificate.ended",
-                &there.file,
-                format!(
-                    "ended {} days ago: mail programs refuse it",
-                    -there.days_left
-                ),
-            )
-            .hint(renew),
-        );
-    } else if there.self_signed {
-        out.push(
-            Finding::warning(
-                "certificate.self_signed",
-                &there.file,
-                "is the one that was made to begin with, signed by itself: mail programs warn of it",
-            )
-            .hint(renew),
-        );
-    } else if observed.newer_certificate {
-        out.push(
-            Finding::warning(
-                "certificate.newer",
-                &there.file,
-                "is not the one that Traefik has now",
-            )
-            .hint(renew),
-        );
-    } else if there.days_left < SHORT_DAYS {
-        out.push(
-            Finding::warning(
-                "certificate.short",
-                &there.file,
-                format!("ends in {} days and was not renewed", there.days_left),
-            )
-            .hint(renew),
-        );
-    }
-    if !there.self_signed {
-        let missing: Vec<&str> = config
-            .public_names()
-            .map(|name| name.as_str())
-            .filter(|name| !there.covers(name))
-            .collect();
-        if !missing.is_empty() {
-            out.push(Finding::warning(
-                "certificate.names",
-                &there.file,
-                format!("is not for {}", missing.join(", ")),
-            ));
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::{Observed, Wanted};
+use super::Observed;
 use crate::config::Config;
 use crate::engine::{Container, Health, State, Usage};
 use crate::finding::Finding;
+use crate::start::{self, Verdict, Wanted};
 
 /// How a service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -79,18 +80,6 @@ pub struct Service {
     pub cause: Option<Cause>,
 }
 
-/// Whether a service that was just started has come up: nothing while it may still take its time.
-pub fn is_up(container: Option<&Container>) -> Option<bool> {
-    /// So many restarts by the engine after a start of ours are no hiccup.
-    const LOOP: u64 = 3;
-    let container = container?;
-    match (container.state, container.health) {
-        (State::Running, Health::None | Health::Healthy) => Some(true),
-        (State::Restarting, _) if container.restarts >= LOOP => Some(false),
-        _ => None,
-    }
-}
-
 fn level(container: &Container) -> ServiceLevel {
     match (container.state, container.health) {
         (State::Running, Health::None | Health::Healthy) => ServiceLevel::Well,
@@ -149,7 +138,7 @@ pub(super) fn judge(wanted: &Wanted, observed: &Observed) -> Service {
     if let Some(image) = image.filter(|image| image.id == there.image_id) {
         service.digests.clone_from(&image.digests);
     }
-    service.drift = drift(wanted, there, image.map(|image| image.id.as_str()));
+    service.drift = drift(wanted, there, observed);
     service.usage = observed.usage.get(&there.name).copied();
     if service.level != ServiceLevel::Well {
         service.cause = Some(cause(there, observed));
@@ -158,24 +147,21 @@ pub(super) fn judge(wanted: &Wanted, observed: &Observed) -> Service {
 }
 
 /// How a container differs from what it should be.
-fn drift(wanted: &Wanted, there: &Container, image: Option<&str>) -> Vec<String> {
-    let mut out = Vec::new();
-    if there.image != wanted.image {
-        out.push(format!("image {}, not {}", there.image, wanted.image));
-    } else if image.is_some_and(|id| !there.image_id.is_empty() && id != there.image_id) {
-        out.push(format!("another image has the name {} now", wanted.image));
+fn drift(wanted: &Wanted, there: &Container, observed: &Observed) -> Vec<String> {
+    if observed.overridden.is_some() {
+        return Vec::new();
     }
-    let names: Vec<&str> = wanted
-        .environment
-        .iter()
-        .filter(|(name, value)| there.environment.get(*name) != Some(value))
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !names.is_empty() {
-        let plural = if names.len() == 1 { "" } else { "s" };
-        out.push(format!("variable{plural} {}", names.join(", ")));
+    let image = observed.images.get(&wanted.image);
+    let environment = observed.image_environments.get(&there.image_id);
+    match start::compare(
+        wanted,
+        Some(there),
+        image.map(|image| image.id.as_str()),
+        environment,
+    ) {
+        Verdict::Differs(why) => why,
+        _ => Vec::new(),
     }
-    out
 }
 
 /// What an exit code of a container means, beyond its number.
@@ -296,7 +282,7 @@ impl Service {
                         self.drift.join("; ")
                     ),
                 )
-                .hint(format!("`mailu install {options}` makes it anew")),
+                .hint(format!("`mailu apply {options}` makes it anew")),
             );
         }
         out
