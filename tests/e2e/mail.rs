@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::Root;
 use crate::world::{
-    self, ENTRY_POINTS, HOST, Network, STRANGER, Traefik, Zone, arrives, fetch, send, wait_long,
+    self, HOST, Network, STRANGER, Traefik, Zone, arrives, browse, fetch, send, wait_long,
 };
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -136,6 +136,8 @@ fn mail_in_and_out_behind_traefik() {
         );
     }
 
+    in_a_browser();
+
     // What is refused.
     let relay = send(
         &[
@@ -175,7 +177,31 @@ fn mail_in_and_out_behind_traefik() {
     );
     assert_eq!(wrong.code("AUTH"), Some(535), "{wrong:?}");
     assert!(!fetch(ADMIN, "wrong", &[]).ok);
-    assert_eq!(ENTRY_POINTS[0].0, "web");
+}
+
+/// The administrator logs in, sees the administration, and then the message in the webmail.
+fn in_a_browser() {
+    let seen = browse(&serde_json::json!([
+        ["open", "http://mail.example.com/"],
+        ["type", "input[name=email]", ADMIN],
+        ["type", "input[name=pw]", PASSWORD],
+        ["url"],
+        ["click", "[name=submitAdmin]"],
+        ["gone", "input[name=pw]"],
+        ["open", "https://mail.example.com/admin/domain"],
+        ["text", "body"],
+        ["open", "https://mail.example.com/webmail/"],
+        ["wait", "#messagelist"],
+        ["wait", "#messagelist tbody tr"],
+        ["text", "#messagelist"],
+    ]));
+    let text = |index: usize| seen[index].as_str().unwrap_or_default();
+    assert!(
+        text(3).starts_with("https://mail.example.com/sso/login"),
+        "{seen:?}"
+    );
+    assert!(text(7).contains("example.com"), "{seen:?}");
+    assert!(text(11).contains("from outside"), "{seen:?}");
 }
 
 /// The deployment's containers; removed with the value.

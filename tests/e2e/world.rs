@@ -5,7 +5,7 @@
 //! 198.51.100.20 is somebody's address at home.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -126,6 +126,7 @@ pub(crate) struct Signature {
     pub(crate) domain: String,
     pub(crate) selector: String,
     pub(crate) ok: bool,
+    /// Why not.
     pub(crate) why: String,
 }
 
@@ -329,11 +330,41 @@ pub(crate) fn show_if_failing(containers: &[&str]) {
     }
 }
 
-/// The root of the certificates that the world's authority gives: a file.
-pub(crate) fn acme_root(directory: &Path) -> PathBuf {
-    let path = directory.join("acme-root.pem");
-    std::fs::write(&path, outside(&["cat", "/run/acme-root.pem"], "")).unwrap();
-    path
+/// Steps in a Chromium outside, which trusts the world's authority; `images/browser/browse` has them. Returns what each gave.
+pub(crate) fn browse(steps: &Value) -> Vec<Value> {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("root.pem");
+    std::fs::write(&root, outside(&["cat", "/run/acme-root.pem"], "")).unwrap();
+    let mut child = Command::new("docker")
+        .args([
+            "run",
+            "--rm",
+            "-i",
+            "--init",
+            "--network",
+            "container:world_outside",
+        ])
+        .args(["-v", &format!("{}:/root.pem:ro", root.display())])
+        .arg("mailu-stack/browser")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(steps.to_string().as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "the browser: {}\n{printed}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_str(&printed).unwrap()
 }
 
 /// Removes all containers whose names begin so.

@@ -26,7 +26,7 @@ traefik=$(cat "$here/traefik/version")
 tag() {
     case $1 in
         debian) echo "mailu-stack/debian:$release" ;;
-        base | outside) echo "mailu-stack/$1:latest" ;;
+        base | outside | browser) echo "mailu-stack/$1:latest" ;;
         redis | clamav | tika) default "$1" ;;
         traefik) echo "traefik:$traefik" ;;
         *) echo "ghcr.io/mailu/$1:$version" ;;
