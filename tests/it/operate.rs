@@ -654,6 +654,34 @@ fn one_service_is_restarted_alone_and_waited_for() {
     assert!(run.err.contains("port is already allocated"), "{}", run.err);
 }
 
+/// Docker knows the name of a running container only, and Postfix returns what it cannot find anybody for.
+#[test]
+fn postfix_is_away_while_front_is() {
+    let host = Host::new();
+    let said = |args: &[&str]| -> Vec<String> {
+        host.engine.take_calls();
+        host.run(args).expect_code(0);
+        let calls = host.engine.take_calls();
+        let compose = calls.iter().filter_map(|call| {
+            let words = call.what.strip_prefix("docker compose --ansi never ")?;
+            ["stop", "start", "restart"]
+                .iter()
+                .any(|verb| words.starts_with(verb))
+                .then(|| words.to_owned())
+        });
+        compose.collect()
+    };
+    assert_eq!(
+        said(&["restart", "front"]),
+        ["stop smtp", "restart front", "start smtp"]
+    );
+    let all = said(&["restart"]);
+    assert_eq!(all.first().map(String::as_str), Some("stop smtp"), "{all:?}");
+    assert_eq!(all.last().map(String::as_str), Some("start smtp"), "{all:?}");
+    assert!(!all[1].contains("smtp") && all[1].contains("front"), "{all:?}");
+    assert_eq!(said(&["stop", "front"]), ["stop front smtp"]);
+}
+
 #[test]
 fn starting_makes_nothing_anew() {
     let host = Host::new();

@@ -16,6 +16,7 @@ use super::files::{Disk, Files};
 use super::hints;
 use super::lock;
 use super::observe;
+use super::pause::Pause;
 use super::perform::{Progress, perform};
 use super::root::Mailu;
 use super::served;
@@ -449,7 +450,7 @@ fn reload(
             .hint(format!("`docker logs {name}` says why it ended"));
             return Ok((FrontReload::Failed, vec![finding]));
         }
-        docker.restart(name, 10)?;
+        restart(docker, container)?;
         restarted = true;
     }
     if !changed && !restarted {
@@ -465,8 +466,19 @@ fn reload(
     if restarted || first.0 != FrontReload::Failed {
         return Ok(first);
     }
-    docker.restart(name, 10)?;
+    restart(docker, container)?;
     seen(docker, name, report, AFTER_RESTART, true)
+}
+
+/// Restarts front.
+fn restart(docker: &Docker, front: &Container) -> Result<(), Error> {
+    let there = match &front.project {
+        Some(project) => docker.project(project)?,
+        None => Vec::new(),
+    };
+    let pause = Pause::begin(docker, &there)?;
+    docker.restart(&front.name, 10)?;
+    pause.end(docker)
 }
 
 /// Waits until front shows the certificate in place.

@@ -23,6 +23,7 @@ mod logs;
 mod lookup;
 mod observe;
 mod operate;
+mod pause;
 mod perform;
 mod preflight;
 mod probe;

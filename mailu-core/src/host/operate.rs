@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::compose::Compose;
 use super::engine::Docker;
 use super::root::Mailu;
-use super::{files, hints, lock, ready, status};
+use super::{files, hints, lock, pause, ready, status};
 use crate::config::Config;
 use crate::engine::{Container, State};
 use crate::error::{Error, ErrorKind};
@@ -406,15 +406,38 @@ fn carry_out(
     let present = names(&exists);
     let mut call =
         |words: &[&str], names: &[&str]| compose.run(&directory, &[words, names].concat(), said);
+    // Without front, Postfix would return mail that it could keep.
+    let smtp = pause::running(there, "smtp").filter(|_| present.contains(&"front"));
     match action {
         Power::Stop => {
+            let mut present = present;
+            if smtp.is_some() && !present.contains(&"smtp") {
+                said("stopping smtp too: without front it would return mail to its senders");
+                present.push("smtp");
+            }
             if !present.is_empty() {
-                call(&["stop"], if all { &[] } else { &present })?;
+                // Those that others depend on come last.
+                compose.run(
+                    &directory,
+                    &[&["stop"][..], if all { &[] } else { &present }].concat(),
+                    said,
+                )?;
             }
         }
         Power::Restart => {
-            if !present.is_empty() {
-                call(&["restart"], &present)?;
+            if smtp.is_some() {
+                call(&["stop"], &["smtp"])?;
+            }
+            let others: Vec<&str> = present
+                .iter()
+                .copied()
+                .filter(|name| smtp.is_none() || *name != "smtp")
+                .collect();
+            if !others.is_empty() {
+                call(&["restart"], &others)?;
+            }
+            if smtp.is_some() {
+                call(&["start"], &["smtp"])?;
             }
             let missing = names(&|name| !exists(name));
             if !missing.is_empty() {

@@ -14,6 +14,7 @@ use super::entropy::System;
 use super::files::{self, Disk};
 use super::lock;
 use super::observe;
+use super::pause::Pause;
 use super::perform::{Progress, perform};
 use super::ready;
 use super::root::{Mailu, Outcome, deploy_with, prepare};
@@ -589,7 +590,14 @@ impl<'a> Up<'a> {
                 arguments.push("--force-recreate");
             }
             arguments.extend(&names);
-            self.compose(&arguments)?;
+            if force && names.contains(&"front") {
+                let pause = Pause::begin(&self.docker, &containers)?;
+                self.compose(&arguments)?;
+                // Where it was made anew as well, its new container runs already, and nothing happens.
+                pause.end(&self.docker)?;
+            } else {
+                self.compose(&arguments)?;
+            }
         }
         if anew.is_empty() && make.is_empty() {
             return Ok(());
