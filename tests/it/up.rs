@@ -10,7 +10,7 @@ use crate::fake_engine::{Answer, FakeContainer, FakeEngine, Fate};
 use crate::support::{Root, Run, finished};
 
 /// A server without ports that somebody could try: the engine's containers are not there.
-const QUIET: [&str; 12] = [
+const QUIET: [&str; 17] = [
     "install",
     "--domain",
     "mail.example.com",
@@ -23,7 +23,19 @@ const QUIET: [&str; 12] = [
     "--set",
     "ports.mail=143",
     "--set=services.antivirus=false",
+    NO_NAMES,
+    NO_DNSSEC,
+    NO_OUTBOUND,
+    NO_MEMORY,
+    NO_PORTS,
 ];
+
+// What the machine that runs the tests has is not what they are about.
+const NO_NAMES: &str = "--skip-check=preflight.names";
+const NO_DNSSEC: &str = "--skip-check=preflight.dnssec";
+const NO_OUTBOUND: &str = "--skip-check=preflight.outbound";
+const NO_MEMORY: &str = "--skip-check=preflight.memory";
+const NO_PORTS: &str = "--skip-check=preflight.ports";
 
 const SERVICES: [&str; 9] = [
     "resolver", "redis", "admin", "oletools", "antispam", "imap", "smtp", "front", "webmail",
@@ -176,12 +188,7 @@ fn install_brings_everything_up_in_order_once() {
     assert!(!root.file(".mailu/starting").exists() && !root.file(".mailu/administrator").exists());
 
     let before = ids(&engine);
-    let second = run(
-        &root,
-        &engine,
-        &["--json", "install", "--domain", "mail.example.com"],
-    )
-    .expect_code(0);
+    let second = run(&root, &engine, &[&["--json"], &QUIET[..]].concat()).expect_code(0);
     let json = second.json();
     assert_eq!(json["run"]["installed"], true, "{json:#}");
     assert!(
@@ -194,7 +201,7 @@ fn install_brings_everything_up_in_order_once() {
     );
     assert_eq!(changing(&engine), [""; 0]);
     assert_eq!(made_anew(&engine, &before), [""; 0]);
-    let third = run(&root, &engine, &["install", "--domain", "mail.example.com"]).expect_code(0);
+    let third = run(&root, &engine, &QUIET).expect_code(0);
     assert!(
         third.out.contains("no container was touched"),
         "{}",
@@ -252,7 +259,7 @@ fn stopped_containers_are_started_as_they_are() {
     engine.change("mailu_smtp", |smtp| smtp.state = "exited");
     engine.remove("mailu_imap");
     let before = ids(&engine);
-    let again = run(&root, &engine, &["install", "--domain", "mail.example.com"]).expect_code(0);
+    let again = run(&root, &engine, &QUIET).expect_code(0);
     assert!(
         again.out.contains("created: imap") && again.out.contains("started: smtp"),
         "{}",
@@ -268,7 +275,7 @@ fn with_an_override_compose_judges() {
     run(&root, &engine, &QUIET).expect_code(0);
     root.write("docker-compose.override.yml", "services: {}\n");
     let before = ids(&engine);
-    let run = run(&root, &engine, &["install", "--domain", "mail.example.com"]).expect_code(0);
+    let run = run(&root, &engine, &QUIET).expect_code(0);
     assert!(run.out.contains("no container was touched"), "{}", run.out);
     assert_eq!(made_anew(&engine, &before), [""; 0]);
     assert!(
@@ -298,7 +305,7 @@ fn a_missing_image_is_named_and_the_same_command_continues() {
     run(&root, &engine, &["apply"]).expect_code(0);
     assert_eq!(state(&root), "incomplete");
     engine.registry(true);
-    run(&root, &engine, &["install", "--domain", "mail.example.com"]).expect_code(0);
+    run(&root, &engine, &QUIET).expect_code(0);
     assert_eq!(state(&root), "installed");
 }
 
@@ -324,12 +331,7 @@ fn what_keeps_a_service_from_its_work_is_said() {
     engine.change("mailu_admin", |admin| {
         admin.says("CRITICAL:root:Your DNS resolver at 10.203.0.126 isn't doing DNSSEC validation; Please see https://mailu.io/x");
     });
-    let failed = run(
-        &root,
-        &engine,
-        &["install", "--domain", "mail.example.com", "--wait", "3"],
-    )
-    .expect_code(2);
+    let failed = run(&root, &engine, &[&QUIET[..], &["--wait=3"]].concat()).expect_code(2);
     assert!(
         failed.err.contains("does not validate (DNSSEC)") && failed.err.contains("port 53"),
         "{}",
@@ -419,7 +421,7 @@ fn an_interrupt_stops_where_the_same_command_continues() {
     assert_eq!(state(&root), "incomplete");
     engine.befall("admin", Fate::Well);
     engine.program("admin", &["/bin/sh"], |_, _| Answer::default());
-    run(&root, &engine, &["install", "--domain", "mail.example.com"]).expect_code(0);
+    run(&root, &engine, &QUIET).expect_code(0);
     assert_eq!(state(&root), "installed");
 }
 
@@ -437,7 +439,7 @@ fn a_failure_anywhere_is_made_good_by_the_next_run() {
         engine.fail(&call, 1, "Error response from daemon: something broke");
         run(&root, &engine, &QUIET).expect_code(2);
         assert_eq!(state(&root), "incomplete", "{call}");
-        run(&root, &engine, &["install", "--domain", "mail.example.com"]).expect_code(0);
+        run(&root, &engine, &QUIET).expect_code(0);
         assert_eq!(state(&root), "installed", "{call}");
         assert_eq!(
             ids(&engine).iter().filter(|(_, id)| id.is_empty()).count(),
@@ -478,7 +480,11 @@ fn behind_traefik(engine: &FakeEngine, port: u16) {
     traefik.command = vec![
         "traefik".to_owned(),
         "--entrypoints.smtp.address=:25".to_owned(),
+        "--providers.docker=true".to_owned(),
+        "--providers.docker.exposedByDefault=false".to_owned(),
     ];
+    let socket = "/var/run/docker.sock".to_owned();
+    traefik.mounts.push((socket.clone(), socket));
     traefik
         .networks
         .insert("mailu_proxy".to_owned(), "10.203.255.64".to_owned());
@@ -486,7 +492,7 @@ fn behind_traefik(engine: &FakeEngine, port: u16) {
     engine.add(traefik);
 }
 
-const WITH_SMTP: [&str; 10] = [
+const WITH_SMTP: [&str; 17] = [
     "install",
     "--domain",
     "mail.example.com",
@@ -497,6 +503,13 @@ const WITH_SMTP: [&str; 10] = [
     "--set=ports.mail=25",
     "--set=services.antivirus=false",
     "--wait=4",
+    NO_NAMES,
+    NO_DNSSEC,
+    NO_OUTBOUND,
+    NO_MEMORY,
+    NO_PORTS,
+    "--skip-check=preflight.entrypoints",
+    "--skip-check=preflight.acme",
 ];
 
 #[test]

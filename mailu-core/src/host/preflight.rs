@@ -463,7 +463,7 @@ fn look_at(config: &Config, container: &Container) -> TraefikFacts {
     facts
 }
 
-fn static_configuration(container: &Container) -> Result<traefik::Settings, String> {
+pub(super) fn static_configuration(container: &Container) -> Result<traefik::Settings, String> {
     for inside in traefik::files(container) {
         let Some(path) = traefik::on_host(container, &inside) else {
             continue;

@@ -711,13 +711,15 @@ impl<'a> Up<'a> {
                             }
                             return Err(self.not_ready(service, &why, patience, &seen));
                         }
+                        // Numbers change without anything being new.
+                        let gist: String = why.chars().filter(|c| !c.is_ascii_digit()).collect();
                         let new = said
                             .get(service)
-                            .is_none_or(|(old, at)| *old != why || at.elapsed() > REMINDER);
+                            .is_none_or(|(old, at)| *old != gist || at.elapsed() > REMINDER);
                         // What takes a moment needs no words.
                         if new && start.elapsed() > Duration::from_secs(2) {
                             self.say(&format!("waiting for {service}: {why}"));
-                            said.insert(service.clone(), (why, Instant::now()));
+                            said.insert(service.clone(), (gist, Instant::now()));
                         }
                         still.push(service.clone());
                     }

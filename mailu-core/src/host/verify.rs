@@ -10,6 +10,7 @@ use rand_core::{OsRng, RngCore as _};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::engine::LogWish;
+use super::preflight::static_configuration;
 use super::up::Up;
 use super::{certificate, observe, probe};
 use crate::config::{MailPort, TlsMode, Via};
@@ -17,8 +18,9 @@ use crate::dns::{Data, Record};
 use crate::engine::Container;
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
+use crate::preflight::traefik;
 use crate::secret::Secret;
-use crate::start::{self, ClientSeen, Fact, Host, Relay, Seen};
+use crate::start::{self, ClientSeen, Fact, Host, Proxy, Relay, Seen};
 
 /// How long a port may take to lead to front: Traefik learns of a container only when its health check has succeeded.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -34,13 +36,23 @@ pub(super) fn run(up: &mut Up<'_>) -> Result<(), Error> {
     let all = up.docker.containers()?;
     let host = Host::new(probe::own_address());
     let front = up.container("front");
-    let place = |up: &Up<'_>, port: u16| start::outside(&up.config, &all, &front, port, host);
+    let own = all.iter().find(|container| container.name == front);
+    let traefik = up
+        .config
+        .tls
+        .mode
+        .behind_traefik()
+        .then(|| traefik::find(&up.config, &all))
+        .flatten();
+    let settings = traefik.and_then(|traefik| static_configuration(traefik).ok());
+    let proxy = traefik.map(|container| Proxy::new(container, settings.as_ref()));
+    let place = |up: &Up<'_>, port: u16| start::outside(&up.config, own, proxy, port, host);
     let ports = up.config.open_ports();
 
     // What may do harm comes first.
     if ports.contains(&MailPort::Smtp) {
         let place = place(up, 25);
-        relay(up, place, &all)?;
+        relay(up, place, [traefik, own])?;
     }
     dkim(up)?;
     let behind_traefik = up.config.tls.mode.behind_traefik();
@@ -119,14 +131,17 @@ fn unreachable(up: &mut Up<'_>, port: u16, place: Option<SocketAddr>, why: &str)
             .hint(format!("Traefik needs the entry point: `--entrypoints.{name}.address=:{port}`, with port {port} published, in the network {}", up.config.traefik.network))
             .hint("Traefik's own log and dashboard say what it made of front's labels");
     }
-    let again = up.layout.command("install");
     up.report
         .findings
-        .push(finding.hint(format!("then `{again}` continues")));
+        .push(finding.hint("once it leads there, the same command continues"));
 }
 
 /// Tries to send to another server as a stranger. Whoever may is an open relay's guest.
-fn relay(up: &mut Up<'_>, place: Option<SocketAddr>, all: &[Container]) -> Result<(), Error> {
+fn relay(
+    up: &mut Up<'_>,
+    place: Option<SocketAddr>,
+    proxies: [Option<&Container>; 2],
+) -> Result<(), Error> {
     let Some(address) = place else {
         unreachable(up, 25, None, "");
         return Ok(());
@@ -168,7 +183,7 @@ fn relay(up: &mut Up<'_>, place: Option<SocketAddr>, all: &[Container]) -> Resul
         ).hint("leave `logs.level` at INFO, or look at `docker logs` of smtp for `NOQUEUE: reject`"));
         return Ok(());
     };
-    seen_as(up, client, address, all)
+    seen_as(up, client, address, proxies)
 }
 
 /// Stops front: nothing gets in any more.
@@ -221,28 +236,20 @@ fn seen_as(
     up: &mut Up<'_>,
     client: IpAddr,
     place: SocketAddr,
-    all: &[Container],
+    proxies: [Option<&Container>; 2],
 ) -> Result<(), Error> {
     let config = &up.config;
-    let front = up.container("front");
     let mut seen = Seen::default();
     seen.trusted.extend(config.network.subnet.map(IpNet::V4));
     if config.network.ipv6 {
         seen.trusted.extend(config.network.subnet6.map(IpNet::V6));
     }
-    let traefik = config
-        .tls
-        .mode
-        .behind_traefik()
-        .then(|| start::traefik(config, all, &front))
-        .flatten();
-    let addresses = |container: &Container| -> Vec<IpAddr> {
-        container.networks.values().filter_map(|a| *a).collect()
-    };
+    let addresses = proxies
+        .iter()
+        .flatten()
+        .flat_map(|proxy| proxy.networks.values());
     seen.proxies
-        .extend(traefik.map(addresses).unwrap_or_default());
-    let own = all.iter().find(|container| container.name == front);
-    seen.proxies.extend(own.map(addresses).unwrap_or_default());
+        .extend(addresses.filter_map(|address| *address));
     for net in up.docker.nets()? {
         seen.gateways.extend(net.gateways);
     }

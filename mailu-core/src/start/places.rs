@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::config::{Config, MailPort, Via};
 use crate::engine::{Container, Published};
+use crate::preflight::traefik::Settings;
 
 /// The addresses of this host that matter.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +21,38 @@ impl Host {
     }
 }
 
+/// The Traefik that leads to front: its container, and what it was told, as far as that can be read.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Proxy<'a> {
+    /// Its container.
+    pub container: &'a Container,
+    /// Its static configuration.
+    pub settings: Option<&'a Settings>,
+}
+
+impl<'a> Proxy<'a> {
+    /// A Traefik.
+    pub fn new(container: &'a Container, settings: Option<&'a Settings>) -> Self {
+        Self {
+            container,
+            settings,
+        }
+    }
+
+    /// The port of an entry point, in its container.
+    fn entry_point(&self, name: &str) -> Option<u16> {
+        let address = self.settings?.get(&format!("entryPoints.{name}.address"))?;
+        let (_, port) = address.rsplit_once(':')?;
+        port.split('/').next()?.parse().ok()
+    }
+}
+
 /// Where to connect for `port`, one of front's: to what front publishes, or to Traefik's entry point for it.
 pub fn outside(
     config: &Config,
-    containers: &[Container],
-    front: &str,
+    front: Option<&Container>,
+    proxy: Option<Proxy<'_>>,
     port: u16,
     host: Host,
 ) -> Option<SocketAddr> {
@@ -32,74 +60,23 @@ pub fn outside(
     let by_traefik =
         config.tls.mode.behind_traefik() && (mail.is_none() || config.via() == Via::Traefik);
     if !by_traefik {
-        let front = containers
-            .iter()
-            .find(|container| container.name == front)?;
-        return published(&front.published, port, host);
+        return published(&front?.published, port, host);
     }
+    let points = &config.traefik.entrypoints;
     let point = match mail {
-        Some(mail) => config.traefik.entrypoints.for_port(*mail).to_string(),
-        None if port == 443 => config.traefik.entrypoints.websecure.to_string(),
-        None => config.traefik.entrypoints.web.to_string(),
+        Some(mail) => points.for_port(*mail),
+        None if port == 443 => &points.websecure,
+        None => &points.web,
     };
-    match traefik(config, containers, front) {
-        Some(traefik) => {
-            let inside = entry_point(traefik, &point).unwrap_or(port);
-            if traefik.network_mode.as_deref() == Some("host") {
-                return Some(SocketAddr::new(host.own, inside));
-            }
-            published(&traefik.published, inside, host)
-        }
-        // It may run without a container.
-        None => Some(SocketAddr::new(host.own, port)),
+    // It may run without a container.
+    let Some(proxy) = proxy else {
+        return Some(SocketAddr::new(host.own, port));
+    };
+    let inside = proxy.entry_point(&point.to_string()).unwrap_or(port);
+    if proxy.container.network_mode.as_deref() == Some("host") {
+        return Some(SocketAddr::new(host.own, inside));
     }
-}
-
-/// Traefik's container: in the network that it shares with front, else wherever one runs.
-pub fn traefik<'a>(
-    config: &Config,
-    containers: &'a [Container],
-    front: &str,
-) -> Option<&'a Container> {
-    let network = config.traefik.network.as_str();
-    let is_traefik = |container: &&Container| {
-        let name = container.image.rsplit('/').next().unwrap_or_default();
-        container.name != front
-            && (name.to_ascii_lowercase().contains("traefik")
-                || container
-                    .command
-                    .iter()
-                    .any(|part| part.to_ascii_lowercase().starts_with("--entrypoints.")))
-    };
-    let shares = |container: &&Container| container.networks.contains_key(network);
-    let all = || containers.iter().filter(is_traefik);
-    all()
-        .find(shares)
-        .or_else(|| all().find(|container| container.network_mode.as_deref() == Some("host")))
-}
-
-/// The port of an entry point in Traefik's container, as far as its arguments and variables tell.
-fn entry_point(traefik: &Container, name: &str) -> Option<u16> {
-    let argument = format!("--entrypoints.{name}.address=").to_ascii_lowercase();
-    let variable = format!("TRAEFIK_ENTRYPOINTS_{name}_ADDRESS").to_ascii_uppercase();
-    let address = traefik
-        .command
-        .iter()
-        .find_map(|part| {
-            let start = part.get(..argument.len())?;
-            start
-                .eq_ignore_ascii_case(&argument)
-                .then(|| part.get(argument.len()..))?
-        })
-        .or_else(|| {
-            traefik
-                .environment
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(&variable))
-                .map(|(_, value)| value.as_str())
-        })?;
-    let (_, port) = address.rsplit_once(':')?;
-    port.split('/').next()?.parse().ok()
+    published(&proxy.container.published, inside, host)
 }
 
 fn published(all: &[Published], inside: u16, host: Host) -> Option<SocketAddr> {
@@ -132,10 +109,16 @@ mod tests {
         .config
     }
 
-    fn place(config: &Config, containers: &[Container], port: u16) -> String {
+    fn place(
+        config: &Config,
+        front: Option<&Container>,
+        traefik: Option<&Container>,
+        port: u16,
+    ) -> String {
         let host = Host::new("198.51.100.7".parse().expect("an address"));
-        outside(config, containers, "mailu_front", port, host)
-            .map_or(String::new(), |place| place.to_string())
+        let settings = traefik.map(Settings::of_container);
+        let proxy = traefik.map(|container| Proxy::new(container, settings.as_ref()));
+        outside(config, front, proxy, port, host).map_or(String::new(), |place| place.to_string())
     }
 
     #[test]
@@ -152,11 +135,10 @@ mod tests {
         let one: IpAddr = "127.0.0.2".parse().expect("an address");
         traefik.published = vec![Published::new(any, 25, 2525), Published::new(one, 443, 443)];
         let config = config("");
-        let all = [traefik];
-        assert_eq!(place(&config, &all, 25), "198.51.100.7:25");
-        assert_eq!(place(&config, &all, 443), "127.0.0.2:443");
-        assert_eq!(place(&config, &all, 993), "");
-        assert_eq!(place(&config, &[], 993), "198.51.100.7:993");
+        assert_eq!(place(&config, None, Some(&traefik), 25), "198.51.100.7:25");
+        assert_eq!(place(&config, None, Some(&traefik), 443), "127.0.0.2:443");
+        assert_eq!(place(&config, None, Some(&traefik), 993), "");
+        assert_eq!(place(&config, None, None, 993), "198.51.100.7:993");
     }
 
     #[test]
@@ -167,7 +149,7 @@ mod tests {
             Published::new("::".parse().expect("an address"), 25, 25),
             Published::new("127.0.0.3".parse().expect("an address"), 25, 25),
         ];
-        assert_eq!(place(&config, &[front], 25), "127.0.0.3:25");
-        assert_eq!(place(&config, &[], 25), "");
+        assert_eq!(place(&config, Some(&front), None, 25), "127.0.0.3:25");
+        assert_eq!(place(&config, None, None, 25), "");
     }
 }
