@@ -327,10 +327,22 @@ pub struct Checks {
     #[arg(long, value_name = "ADDRESS", value_parser = dns_server)]
     pub resolver: Option<SocketAddr>,
     /// Mail server to try port 25 with, HOST or HOST:PORT. May be repeated. Default: those of large mail domains.
-    #[arg(long, value_name = "HOST")]
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "MAILU_OUTBOUND_TO",
+        value_delimiter = ','
+    )]
     pub outbound_to: Vec<String>,
     /// Root server of the DNS to try, in networks with a root of their own. May be repeated.
-    #[arg(long, value_name = "ADDRESS", value_parser = dns_server, hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        value_parser = dns_server,
+        hide_short_help = true,
+        env = "MAILU_ROOT_SERVER",
+        value_delimiter = ','
+    )]
     pub root_server: Vec<SocketAddr>,
 }
 

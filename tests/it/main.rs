@@ -19,6 +19,7 @@ mod guards;
 mod kill;
 mod lost;
 mod operate;
+mod preflight;
 mod random;
 mod settings;
 mod support;

@@ -90,6 +90,8 @@ if [ "${1:-}" = inside ]; then
     "$stack/world.sh" network
     start_engine
     "$stack/world.sh" up
+    # Whom `mailu check` asks in this world.
+    export MAILU_ROOT_SERVER=198.51.100.2 MAILU_OUTBOUND_TO=mx.outside.test
     "$@" <&3 3<&- &
     command=$!
     status=0
