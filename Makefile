@@ -6,6 +6,7 @@
 .PHONY: mailu mailu-status mailu-logs mailu-restart mailu-backup mailu-restore mailu-listmonk mailu-test-email mailu-diagnose \
 	mailu-update wordpress-mailu-integration mailu-program
 
+mailu.goal := $(.DEFAULT_GOAL)
 mailu.here := $(dir $(lastword $(MAKEFILE_LIST)))
 mailu.included := $(filter-out $(firstword $(MAKEFILE_LIST)),$(lastword $(MAKEFILE_LIST)))
 CARGO ?= cargo
@@ -101,4 +102,7 @@ e2e-full: e2e ## The long sweeps. There are none yet beyond those of `test` and 
 bench: tools ## Measurements against named opponents.
 	$(CARGO) build --quiet --release -p mailu-cli
 	$(CARGO) bench --quiet -p mailu-tests --bench bench
+else
+# What `make` alone does is not for us to say.
+.DEFAULT_GOAL := $(mailu.goal)
 endif

@@ -1,6 +1,7 @@
 //! Integration tests: the library and the program as their users see them, and other tools' opinion of what they make.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
+mod agencystack;
 mod bad_input;
 mod certificates;
 mod certs;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -27,8 +28,18 @@ impl Host {
 
     /// One that was never started.
     fn stopped() -> Self {
+        /// Keys take a while to draw, and every test wants a deployment of its own.
+        static INSTALLED: LazyLock<Root> = LazyLock::new(|| {
+            let root = Root::new();
+            root.install();
+            root
+        });
         let root = Root::new();
-        root.install();
+        succeed(
+            Command::new("cp")
+                .arg("-a")
+                .args([INSTALLED.path(), root.path()]),
+        );
         Self {
             root,
             engine: FakeEngine::start(),
@@ -622,7 +633,7 @@ fn every_verb_names_a_deployment_that_is_not_there() {
 fn one_service_is_restarted_alone_and_waited_for() {
     let host = Host::new();
     let before = host.engine.container("mailu_imap").unwrap().started;
-    host.engine.fate("smtp", Fate::Slow(4));
+    host.engine.fate("smtp", Fate::Slow(30));
     host.engine.take_calls();
     let run = host.run(&["restart", "smtp"]).expect_code(0);
     assert!(run.err.contains("waiting for smtp"), "{}", run.err);
