@@ -8,6 +8,7 @@
 )]
 mod support;
 
+mod checks;
 mod engine;
 mod mail;
 mod world;

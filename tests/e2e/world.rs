@@ -56,8 +56,13 @@ pub(crate) fn wait_long<T>(
 
 /// Runs a program of the container outside, with something on its stdin, and returns what it printed.
 pub(crate) fn outside(args: &[&str], input: &str) -> String {
+    inside("world_outside", args, input)
+}
+
+/// The same in another container.
+pub(crate) fn inside(container: &str, args: &[&str], input: &str) -> String {
     let mut child = Command::new("docker")
-        .args(["exec", "-i", "world_outside"])
+        .args(["exec", "-i", container])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -73,7 +78,7 @@ pub(crate) fn outside(args: &[&str], input: &str) -> String {
     let output = child.wait_with_output().unwrap();
     assert!(
         output.status.success(),
-        "{args:?} outside: {}",
+        "{args:?} in {container}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).unwrap()
@@ -89,6 +94,14 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    fn of(printed: &str) -> Self {
+        let value: Value = serde_json::from_str(printed).unwrap();
+        Self {
+            ok: value["ok"] == true,
+            steps: serde_json::from_value(value["steps"].clone()).unwrap(),
+        }
+    }
+
     /// The last answer to `command`.
     pub(crate) fn to(&self, command: &str) -> Option<(u64, &str)> {
         self.steps
@@ -104,12 +117,7 @@ impl Said {
 
 /// Sends from outside; `images/outside/send` has the arguments.
 pub(crate) fn send(args: &[&str], message: &str) -> Said {
-    let printed = outside(&[&["send"], args].concat(), message);
-    let value: Value = serde_json::from_str(&printed).unwrap();
-    Said {
-        ok: value["ok"] == true,
-        steps: serde_json::from_value(value["steps"].clone()).unwrap(),
-    }
+    Said::of(&outside(&[&["send"], args].concat(), message))
 }
 
 /// A message that arrived outside.
@@ -170,6 +178,103 @@ pub(crate) struct Fetched {
 pub(crate) fn fetch(user: &str, password: &str, more: &[&str]) -> Fetched {
     let args = ["fetch", "--user", user, "--password", password];
     serde_json::from_str(&outside(&[&args, more].concat(), "")).unwrap()
+}
+
+/// A page, reached by logging in on the web.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Page {
+    pub(crate) ok: bool,
+    pub(crate) why: String,
+    pub(crate) status: u64,
+    pub(crate) url: String,
+}
+
+/// Logs in on the web from outside, to `webmail` or `admin`: without a browser, which takes its time.
+pub(crate) fn visit(page: &str, user: &str, password: &str) -> Page {
+    let args = ["visit", page, "--user", user, "--password", password];
+    serde_json::from_str(&outside(&args, "")).unwrap()
+}
+
+/// A certificate of the world's authority for `names`, and its key: both PEM.
+pub(crate) fn certificate(names: &[&str]) -> (String, String) {
+    const MAKE: &str = "cd /tmp
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout new.key -out new.csr -subj /CN=$0 2>/dev/null
+        printf 'subjectAltName=%s\\nextendedKeyUsage=serverAuth' \"$1\" >new.ext
+        openssl x509 -req -in new.csr -CA /world/ca.pem -CAkey /world/ca.key -days 90 -extfile new.ext -out new.pem 2>/dev/null
+        cat new.pem; rm new.pem";
+    let others: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
+    let chain = outside(&["sh", "-ec", MAKE, names[0], &others.join(",")], "");
+    (chain, outside(&["cat", "/tmp/new.key"], ""))
+}
+
+/// The certificate that a port with TLS from the start serves; nothing if it serves none.
+pub(crate) fn served(server: &str) -> String {
+    const LOOK: &str = "openssl s_client -connect $0 -servername ${0%:*} </dev/null 2>/dev/null | openssl x509 2>/dev/null || true";
+    outside(&["sh", "-c", LOOK, server], "")
+}
+
+/// Somebody on this machine: a container with the programs of the one outside, in a network of choice. Removed with the value.
+pub(crate) struct Place(String);
+
+impl Place {
+    /// In a network as Docker's `--network` names it.
+    pub(crate) fn on(network: &str) -> Self {
+        let name = format!("place_{}", network.replace([':', '.'], "_"));
+        docker(&[
+            "run",
+            "-d",
+            "--init",
+            "--name",
+            &name,
+            "--network",
+            network,
+            "mailu-stack/outside",
+            "sleep",
+            "infinity",
+        ]);
+        let place = Self(name);
+        inside(
+            &place.0,
+            &["sh", "-c", "cat >/run/acme-root.pem"],
+            &outside(&["cat", "/run/acme-root.pem"], ""),
+        );
+        place
+    }
+
+    pub(crate) fn send(&self, args: &[&str], message: &str) -> Said {
+        let args = [&["send", "--source", "0.0.0.0"], args].concat();
+        Said::of(&inside(&self.0, &args, message))
+    }
+
+    pub(crate) fn fetch(&self, server: &str, user: &str, password: &str) -> Fetched {
+        let args = [
+            "fetch",
+            "--source",
+            "0.0.0.0",
+            "--server",
+            server,
+            "--user",
+            user,
+            "--password",
+            password,
+        ];
+        serde_json::from_str(&inside(&self.0, &args, "")).unwrap()
+    }
+
+    /// Those of `targets` that take a connection: `ADDRESS PORT`.
+    pub(crate) fn reaches(&self, targets: &[String]) -> Vec<String> {
+        const TRY: &str = "xargs -P 64 -n 2 sh -c 'nc -z -w 3 \"$0\" \"$1\" && echo \"$0 $1\" || true' 2>/dev/null";
+        inside(&self.0, &["sh", "-c", TRY], &targets.join("\n"))
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["rm", "-f", &self.0]).output();
+    }
 }
 
 /// A zone in the world's tree, signed, with its DS in the parent; taken out with the value.
