@@ -8,7 +8,11 @@
 )]
 mod support;
 
+mod again;
 mod checks;
 mod engine;
+mod interrupted;
 mod mail;
+mod server;
+mod verbs;
 mod world;

@@ -277,6 +277,28 @@ impl Drop for Place {
     }
 }
 
+/// Sends a message from outside to `user`, signed and from where it may come, and waits until it can be read over IMAPS.
+pub(crate) fn arrives_in(user: &str, password: &str, subject: &str) {
+    let said = send(
+        &["--to", user, "--dkim", "--queue"],
+        &format!("Subject: {subject}\n\nHello.\n"),
+    );
+    assert!(said.ok, "{said:?}");
+    let line = format!("Subject: {subject}");
+    wait_long(
+        &format!("`{subject}` at {user}"),
+        Duration::from_secs(120),
+        || {
+            let fetched = fetch(user, password, &[]);
+            let found = fetched
+                .messages
+                .iter()
+                .any(|message| message.contains(&line));
+            found.then_some(())
+        },
+    );
+}
+
 /// A zone in the world's tree, signed, with its DS in the parent; taken out with the value.
 pub(crate) struct Zone(String);
 

@@ -687,9 +687,20 @@ fn postfix_is_away_while_front_is() {
         ["stop smtp", "restart front", "start smtp"]
     );
     let all = said(&["restart"]);
-    assert_eq!(all.first().map(String::as_str), Some("stop smtp"), "{all:?}");
-    assert_eq!(all.last().map(String::as_str), Some("start smtp"), "{all:?}");
-    assert!(!all[1].contains("smtp") && all[1].contains("front"), "{all:?}");
+    assert_eq!(
+        all.first().map(String::as_str),
+        Some("stop smtp"),
+        "{all:?}"
+    );
+    assert_eq!(
+        all.last().map(String::as_str),
+        Some("start smtp"),
+        "{all:?}"
+    );
+    assert!(
+        !all[1].contains("smtp") && all[1].contains("front"),
+        "{all:?}"
+    );
     assert_eq!(said(&["stop", "front"]), ["stop front smtp"]);
 }
 

@@ -1,0 +1,367 @@
+//! Installations that are killed, or meet a host that cannot do what it should: the same command goes on to a server that works, and
+//! nothing half-made counts as installed.
+//!
+//! `MAILU_E2E_FULL=1` (`make e2e-full`) kills at many more points.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::server::{ADMIN, CHECKS, NAMES, PASSWORD, Up, containers};
+use crate::support::{Root, Run, succeed};
+use crate::world::{self, HOST, Zone, arrives_in, docker, wait_long};
+
+/// A server without Traefik: what it needs is this host's ports, and nobody else is involved.
+struct Case {
+    _up: Up,
+    _zone: Zone,
+    root: Root,
+    install: Vec<String>,
+}
+
+const FRONT: &str = "ghcr.io/mailu/nginx:2024.06.57";
+
+impl Case {
+    fn new() -> Self {
+        let root = Root::new();
+        let pair = rcgen::generate_simple_self_signed(
+            [
+                "mail.example.com",
+                "autoconfig.example.com",
+                "autodiscover.example.com",
+            ]
+            .map(str::to_owned),
+        );
+        let pair = pair.unwrap();
+        let certificate = root.beside("cert.pem", &pair.cert.pem());
+        let key = root.beside("key.pem", &pair.signing_key.serialize_pem());
+        let config = format!(
+            "mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"{ADMIN}\"\n\
+             [tls]\nmode = \"cert\"\ncertificate = \"{}\"\nkey = \"{}\"\n[ports]\naddress = \"{HOST}\"\n\
+             [dns]\nipv4 = \"{HOST}\"\nnameservers = [\"ns.outside.test\"]\n\
+             [services]\nwebmail = \"none\"\nantivirus = false\nmacro_scan = false\nsearch = false\n\
+             [env]\nCREDENTIAL_ROUNDS = \"4\"\n",
+            certificate.display(),
+            key.display()
+        );
+        let config = root.beside("given.toml", &config);
+        let password = root.beside("password", PASSWORD);
+        let mut install = [
+            "install",
+            "--config",
+            config.to_str().unwrap(),
+            "--admin-password-file",
+            password.to_str().unwrap(),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        install.extend(CHECKS.map(str::to_owned));
+        Self {
+            _up: Up(&["mailu_front", "mailu_admin", "mailu_smtp"]),
+            _zone: Zone::load("example.com", NAMES),
+            root,
+            install,
+        }
+    }
+
+    fn args(&self) -> Vec<&str> {
+        self.install.iter().map(String::as_str).collect()
+    }
+
+    fn install(&self) -> Run {
+        self.root.run(&self.args())
+    }
+
+    /// Starts it in a process group of its own. What it says is read by nobody until it has ended.
+    fn begin(&self) -> Child {
+        self.root
+            .command(&[&["--verbose"], self.args().as_slice()].concat())
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(self.said()).unwrap())
+            .spawn()
+            .unwrap()
+    }
+
+    fn said(&self) -> std::path::PathBuf {
+        self.root.path().with_file_name("said")
+    }
+
+    fn last_said(&self) -> String {
+        let text = std::fs::read_to_string(self.said()).unwrap_or_default();
+        text.lines().last().unwrap_or("nothing").to_owned()
+    }
+
+    fn installed(&self) -> bool {
+        self.root.file(".installed_ok").exists()
+    }
+
+    /// Nothing tells anybody that this is a server.
+    fn counts_as_incomplete(&self) {
+        assert!(!self.installed(), "after: {}", self.last_said());
+        let list = self.root.run(&["list", "--json"]).expect_code(0).json();
+        for one in list.as_array().unwrap() {
+            assert_eq!(one["state"], "incomplete", "{one}");
+        }
+    }
+
+    /// Refused or failed: clearly, with something to do, and nothing that counts as installed.
+    fn fails(&self, words: &[&str]) -> Run {
+        let run = self.install().expect_code(2);
+        let said = run.err.to_lowercase();
+        for word in words {
+            assert!(
+                said.contains(&word.to_lowercase()),
+                "`{word}` is not in: {}",
+                run.err
+            );
+        }
+        assert!(said.contains("error:"), "{}", run.err);
+        assert!(
+            said.contains("hint:") || said.contains("fix:"),
+            "{}",
+            run.err
+        );
+        self.counts_as_incomplete();
+        run
+    }
+
+    /// The same command goes on, and the server works.
+    fn goes_on(&self, subject: &str) {
+        let run = self.install().expect_code(0);
+        assert!(self.installed(), "{}", run.out);
+        let list = self.root.run(&["list", "--json"]).expect_code(0).json();
+        assert_eq!(list[0]["state"], "installed");
+        arrives_in(ADMIN, PASSWORD, subject);
+    }
+
+    fn take_down(&self) {
+        self.root
+            .run(&[
+                "uninstall",
+                "--delete-data",
+                "--yes-delete",
+                "mail.example.com",
+            ])
+            .expect_code(0);
+        assert!(containers().is_empty());
+    }
+}
+
+/// Kills an installation, with (`all`) or without what it has started, and whether it had ended before.
+fn kill(mut child: Child, all: bool) -> bool {
+    let group = format!("-{}", child.id());
+    let target = if all { group.as_str() } else { &group[1..] };
+    let ended = child.try_wait().unwrap().is_some();
+    if !ended {
+        succeed(Command::new("kill").args(["-KILL", "--", target]));
+    }
+    child.wait().unwrap();
+    ended
+}
+
+/// How many points an installation is killed at.
+fn points() -> u32 {
+    if std::env::var_os("MAILU_E2E_FULL").is_some() {
+        36
+    } else {
+        3
+    }
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a sweep says what it did")]
+fn killed_anywhere_the_same_command_goes_on() {
+    let _alone = world::alone();
+    let case = Case::new();
+    // How long it takes when nobody disturbs it. The images are warm then.
+    let begun = Instant::now();
+    case.goes_on("undisturbed");
+    let course = begun.elapsed();
+    case.take_down();
+    let count = points();
+    let mut table = String::new();
+    for point in 1..=count {
+        // The last one is close to the end.
+        let at = course * point / (count + 1);
+        let begun = Instant::now();
+        let child = case.begin();
+        std::thread::sleep(at.saturating_sub(begun.elapsed()));
+        let ended = kill(child, point % 2 == 0);
+        let last = case.last_said();
+        if !ended && !case.installed() {
+            case.counts_as_incomplete();
+        }
+        let resumed = Instant::now();
+        case.goes_on(&format!("killed at point {point}"));
+        writeln!(
+            table,
+            "{point:>3}/{count}: killed after {:>5.1} s at `{last}`{}, works {:.1} s later",
+            at.as_secs_f32(),
+            if ended { " (it had ended)" } else { "" },
+            resumed.elapsed().as_secs_f32()
+        )
+        .unwrap();
+        if count > 3 {
+            eprint!("{}", table.lines().last().unwrap_or_default());
+            eprintln!();
+        }
+        case.take_down();
+    }
+    assert_eq!(table.lines().count(), count as usize);
+}
+
+#[test]
+fn a_missing_image_taken_ports_and_an_engine_that_goes_away() {
+    let _alone = world::alone();
+    let case = Case::new();
+
+    let kept = "mailu-kept/nginx:1";
+    docker(&["tag", FRONT, kept]);
+    docker(&["image", "rm", FRONT]);
+    let missing = Tagged { kept, name: FRONT };
+    case.fails(&["get the image", FRONT]);
+    drop(missing);
+
+    let listener = TcpListener::bind((HOST, 25)).unwrap();
+    case.fails(&["port 25"]);
+    drop(listener);
+
+    docker(&[
+        "run",
+        "-d",
+        "--name",
+        "mailu_e2e_holder",
+        "-p",
+        "198.51.100.1:993:993",
+        "redis:7.4.9-alpine",
+        "sleep",
+        "600",
+    ]);
+    case.fails(&["993", "mailu_e2e_holder"]);
+    docker(&["rm", "--force", "mailu_e2e_holder"]);
+
+    // The engine is killed while containers start, and comes back as systemd would have it.
+    let mut child = case.begin();
+    wait_long("the first services", Duration::from_secs(120), || {
+        assert!(child.try_wait().unwrap().is_none(), "{}", case.last_said());
+        let said = std::fs::read_to_string(case.said()).unwrap();
+        said.contains("starting ").then_some(())
+    });
+    let pid = std::fs::read_to_string("/run/docker.pid").unwrap();
+    succeed(Command::new("kill").args(["-KILL", pid.trim()]));
+    let status = child.wait().unwrap();
+    let said = std::fs::read_to_string(case.said()).unwrap();
+    if status.success() {
+        assert!(case.installed(), "{said}");
+    } else {
+        assert_eq!(status.code(), Some(2), "{said}");
+        assert!(said.contains("error:") && said.contains("hint:"), "{said}");
+        case.counts_as_incomplete();
+    }
+    wait_long("the engine", Duration::from_secs(60), || {
+        let up = Command::new("docker")
+            .args(["exec", "world_outside", "test", "-e", "/run/ready"])
+            .output();
+        up.is_ok_and(|output| output.status.success()).then_some(())
+    });
+    // Zones are of the world's life before.
+    let _zone = std::mem::ManuallyDrop::new(Zone::load("example.com", NAMES));
+    case.goes_on("after the engine was gone");
+    let mut out = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
+    case.root
+        .no_secret_in(&format!("{out}{said}"), "output of a run without engine");
+    case.take_down();
+}
+
+/// An image that has lost its name; it gets it back.
+struct Tagged {
+    kept: &'static str,
+    name: &'static str,
+}
+
+impl Drop for Tagged {
+    fn drop(&mut self) {
+        docker(&["tag", self.kept, self.name]);
+        docker(&["image", "rm", self.kept]);
+    }
+}
+
+/// A small disk.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    fn mount(path: &'a Path, size: &str) -> Self {
+        std::fs::create_dir_all(path).unwrap();
+        succeed(
+            Command::new("mount")
+                .args([
+                    "-t",
+                    "tmpfs",
+                    "-o",
+                    &format!("size={size},mode=755"),
+                    "tmpfs",
+                ])
+                .arg(path),
+        );
+        Self(path)
+    }
+
+    fn resize(&self, size: &str) {
+        succeed(
+            Command::new("mount")
+                .args(["-o", &format!("remount,size={size}")])
+                .arg(self.0),
+        );
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        world::remove_containers("mailu_");
+        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_the_same_command_goes_on() {
+    let _alone = world::alone();
+    let mut case = Case::new();
+    let path = case.root.path();
+    let small = Small::mount(&path, "64k");
+    // The checks see it first,
+    case.fails(&["disk"]);
+    assert!(!case.root.file("mailu.toml").exists());
+    // and who leaves them out hears of it from the first file that has no room.
+    case.install
+        .extend(["--skip-check", "preflight.disk"].map(str::to_owned));
+    case.fails(&["No space left on device"]);
+    let sizes: &[&str] = if points() > 3 {
+        &["128k", "256k", "512k", "1m", "2m"]
+    } else {
+        &["512k"]
+    };
+    for size in sizes {
+        small.resize(size);
+        let run = case.install();
+        if run.code == 0 {
+            assert!(case.installed());
+            break;
+        }
+        assert_eq!(run.code, 2, "{size}: {}{}", run.out, run.err);
+        case.counts_as_incomplete();
+    }
+    small.resize("512m");
+    case.goes_on("with room");
+    drop(small);
+}
