@@ -151,7 +151,7 @@ fn certificates_and_checks(server: &Server, code: i32) {
         &[&["check"], crate::server::CHECKS.as_slice()].concat(),
         0,
     );
-    assert!(text.out.contains("preflight.ports"), "{}", text.out);
+    assert!(text.out.contains("preflight.traefik"), "{}", text.out);
     assert_eq!(json["ready"], true, "{json}");
 }
 

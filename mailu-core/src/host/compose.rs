@@ -1,14 +1,16 @@
 //! Docker Compose, which converges a deployment's project: the plug-in `docker compose`, else the program `docker-compose`.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use super::lock::Locks;
 use crate::error::{Error, ErrorKind};
 use crate::paths::quoted;
 
@@ -39,6 +41,8 @@ pub(super) struct Compose {
     call: &'static [&'static str],
     /// What it says of itself: `2.26.1`.
     pub(super) version: String,
+    /// The deployment's lock, which it is to hold while it runs.
+    lock: Option<Arc<File>>,
 }
 
 impl Compose {
@@ -58,7 +62,11 @@ impl Compose {
                 .trim_start_matches('v')
                 .to_owned();
             (output.status.success() && version.starts_with(|c: char| c.is_ascii_digit()))
-                .then_some(Self { call, version })
+                .then_some(Self {
+                    call,
+                    version,
+                    lock: None,
+                })
         })
     }
 
@@ -76,6 +84,18 @@ impl Compose {
             )
             .hint("`mailu install --with-deps` installs it; or install the package docker-compose-plugin (Docker's own) or docker-compose (Debian's)")
         })
+    }
+
+    /// From now on it holds the deployment's lock as long as it runs, even if this process is killed.
+    pub(super) fn holding(mut self, locks: &Locks) -> Self {
+        self.lock = locks.held_by_input().map(Arc::new);
+        self
+    }
+
+    /// What it reads: nothing.
+    fn input(&self) -> Stdio {
+        let lock = self.lock.as_ref().and_then(|lock| lock.try_clone().ok());
+        lock.map_or_else(Stdio::null, Stdio::from)
     }
 
     /// Whether it is of the first series, written in Python.
@@ -147,7 +167,7 @@ impl Compose {
             .command(directory)
             .args(["--ansi", "never"])
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(self.input())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

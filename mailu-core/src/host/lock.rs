@@ -15,7 +15,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Held locks; dropped with the value, or with the process however it ends.
 #[derive(Debug)]
 pub(super) struct Locks {
-    _held: Vec<File>,
+    held: Vec<File>,
+}
+
+impl Locks {
+    /// An input for a program that this run starts: it holds the last lock, that of the deployment, as long as the program runs. So the next
+    /// run waits for what one that was killed has left working.
+    pub(super) fn held_by_input(&self) -> Option<File> {
+        self.held.last()?.try_clone().ok()
+    }
 }
 
 /// Takes both locks.
@@ -32,13 +40,13 @@ pub(super) fn take(layout: &Layout) -> Result<Locks, Error> {
     if layout.lock().exists() {
         held.push(wait_for(&layout.lock())?);
     }
-    Ok(Locks { _held: held })
+    Ok(Locks { held })
 }
 
 /// Takes the lock of the deployment alone, so that others can be worked on meanwhile.
 pub(super) fn take_own(layout: &Layout) -> Result<Locks, Error> {
     Ok(Locks {
-        _held: vec![wait_for(&layout.lock())?],
+        held: vec![wait_for(&layout.lock())?],
     })
 }
 

@@ -136,7 +136,7 @@ impl Mailu {
         let compose = Compose::required()?;
         let docker = Docker::connect()?;
         {
-            let _lock = lock::take_own(layout)?;
+            let lock = lock::take_own(layout)?;
             let there = docker.project(&project)?;
             if there.is_empty() {
                 if action == Power::Stop {
@@ -151,7 +151,7 @@ impl Mailu {
                 return Err(no_containers(layout, &config, action.as_str()));
             }
             carry_out(
-                &compose,
+                &compose.holding(&lock),
                 layout,
                 action,
                 &services,

@@ -76,7 +76,7 @@ impl Mailu {
         let (config, _) = self.config(layout)?;
         let project = status::project(layout, &config);
         let docker = Docker::connect()?;
-        let _locks = lock::take(layout)?;
+        let locks = lock::take(layout)?;
         let before = docker.project(&project)?;
         let networks = docker.project_networks(&project)?;
         let mut out = Uninstalled {
@@ -87,7 +87,7 @@ impl Mailu {
             kept: Vec::new(),
         };
         if !before.is_empty() || !networks.is_empty() {
-            down(layout, &project, said)?;
+            down(layout, &project, &locks, said)?;
             let left = docker.project(&project)?;
             if let Some(one) = left.first() {
                 return Err(Error::new(
@@ -186,8 +186,13 @@ fn kept(what: &str, place: impl std::fmt::Display) -> Kept {
     }
 }
 
-fn down(layout: &Layout, project: &str, said: &mut dyn FnMut(&str)) -> Result<(), Error> {
-    let compose = Compose::required()?;
+fn down(
+    layout: &Layout,
+    project: &str,
+    locks: &lock::Locks,
+    said: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    let compose = Compose::required()?.holding(locks);
     let directory = layout.directory();
     if layout.file("docker-compose.yml").exists() {
         compose.run(&directory, &["down", "--remove-orphans"], said)

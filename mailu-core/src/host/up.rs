@@ -148,13 +148,13 @@ impl Mailu {
         options: &UpOptions,
         progress: &mut dyn Progress,
     ) -> Result<Run, Error> {
-        let _lock = lock::take_own(layout)?;
+        let lock = lock::take_own(layout)?;
         let request = Request {
             start: true,
             ..Request::default()
         };
         let (deployment, _) = prepare(layout, &request, &mut Nothing)?;
-        Up::new(layout, deployment, *options, progress)?
+        Up::new(layout, deployment, *options, progress, &lock)?
             .run()
             .map_err(|error| super::hints::error(error, layout.root()))
     }
@@ -221,9 +221,10 @@ impl<'a> Up<'a> {
         deployment: Deployment,
         options: UpOptions,
         progress: &'a mut dyn Progress,
+        lock: &lock::Locks,
     ) -> Result<Self, Error> {
         let docker = Docker::connect()?;
-        let compose = Compose::required()?;
+        let compose = Compose::required()?.holding(lock);
         let text = |name: &str| -> Result<String, Error> {
             let path = layout.file(name);
             fs::read_to_string(&path).map_err(|error| files::failed("read", &path, error))
@@ -303,6 +304,7 @@ impl<'a> Up<'a> {
         self.stage(Stage::Verify)?;
         verify::run(&mut self)?;
         if has_errors(&self.report.findings) {
+            self.ended_since()?;
             return Ok(self.report);
         }
         self.stage(Stage::Finish)?;
@@ -731,6 +733,21 @@ impl<'a> Up<'a> {
             waiting = still;
             if !waiting.is_empty() {
                 thread::sleep(PAUSE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Behind what does not work may be a service that ended after it was ready.
+    fn ended_since(&self) -> Result<(), Error> {
+        for one in &self.report.services {
+            let mut seen = self.watch(&one.service, 0, &mut BTreeMap::new())?;
+            if one.done == Done::Unchanged {
+                let container = seen.container.as_ref();
+                seen.restarts_before = container.map_or(0, |container| container.restarts);
+            }
+            if let Readiness::Failed { code, why, hints } = start::judge(&one.service, &seen) {
+                return Err(self.failed(&one.service, code, &why, hints, &seen));
             }
         }
         Ok(())
