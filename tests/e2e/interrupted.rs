@@ -353,7 +353,9 @@ fn a_full_disk_is_named_and_the_same_command_goes_on() {
     };
     for size in sizes {
         small.resize(size);
-        let run = case.install();
+        let run = case
+            .root
+            .run(&[case.args().as_slice(), &["--wait", "30"]].concat());
         if run.code == 0 {
             assert!(case.installed());
             break;
