@@ -759,6 +759,61 @@ fn failures_of_docker_and_compose_are_told() {
     );
 }
 
+/// Services of the operator's own, in an override, are operated like the others.
+#[test]
+fn services_of_an_override_are_services() {
+    let host = Host::new();
+    host.root
+        .write("docker-compose.override.yml", "services: {}\n");
+    let mut own = FakeContainer::of("mailu", "exporter", "own/exporter:1");
+    own.health = None;
+    own.says("counting");
+    host.engine.add(own);
+    let report = host.run(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(service(&report, "exporter")["level"], "well");
+    let ids = ids(&report);
+    assert!(
+        ids.contains(&"status.overridden") && !ids.contains(&"service.orphan"),
+        "{ids:?}"
+    );
+    assert!(
+        host.run(&["logs", "exporter"])
+            .expect_code(0)
+            .out
+            .contains("counting")
+    );
+    std::fs::remove_file(host.root.file("docker-compose.override.yml")).unwrap();
+    let report = host.run(&["status", "--json"]).expect_code(0).json();
+    assert!(self::ids(&report).contains(&"service.orphan"));
+    host.run(&["logs", "exporter"]).expect_code(2);
+}
+
+#[test]
+fn smtp_never_runs_without_front() {
+    let host = Host::new();
+    host.run(&["stop"]).expect_code(0);
+    let run = host.run(&["start", "smtp"]).expect_code(0);
+    assert!(run.err.contains("starting front too"), "{}", run.err);
+    assert_eq!(
+        host.engine.container("mailu_front").unwrap().state,
+        "running"
+    );
+    assert_eq!(host.engine.container("mailu_imap").unwrap().state, "exited");
+}
+
+#[test]
+fn a_secret_that_a_service_logs_is_not_shown() {
+    let host = Host::new();
+    let secret = std::fs::read_to_string(host.root.layout().secret("secret_key")).unwrap();
+    host.engine.change("mailu_admin", |c| {
+        c.says(&format!("the key is {}", secret.trim()));
+        c.state = "exited";
+    });
+    // `run` looks for secrets itself.
+    assert!(host.run(&["logs", "admin"]).out.contains("the key is ***"));
+    assert!(host.run(&["status"]).out.contains("the key is ***"));
+}
+
 #[test]
 fn exec_passes_everything_through() {
     let host = Host::new();
@@ -788,6 +843,10 @@ fn exec_passes_everything_through() {
         .expect_code(7);
     assert_eq!(run.json()["exit_code"], 7);
     assert!(run.json()["stderr"].as_str().unwrap().contains("no good"));
+    let run = host
+        .run(&["exec", "smtp", "fail", "-p", "--json"])
+        .expect_code(7);
+    assert!(run.err.contains("fail|-p|--json"), "{}", run.err);
     // Arguments stay out of the log.
     let log = std::fs::read_to_string(host.logs().join("mailu.log")).unwrap();
     assert!(

@@ -183,7 +183,13 @@ impl Printer {
 
     fn services(&mut self, services: &[Service]) {
         let heading = [
-            "SERVICE", "STATE", "SINCE", "RESTARTS", "CPU", "MEMORY", "IMAGE",
+            "SERVICE",
+            "STATE",
+            "SINCE (UTC)",
+            "RESTARTS",
+            "CPU",
+            "MEMORY",
+            "IMAGE",
         ];
         let mut rows = vec![heading.map(str::to_owned).to_vec()];
         let mut styles = Vec::new();

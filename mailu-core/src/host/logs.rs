@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::engine::{Docker, LogLine, LogWish};
 use super::operate::{chosen, no_containers};
 use super::root::Mailu;
-use super::{hints, observe, status};
+use super::{hints, observe, ready, status};
 use crate::error::{Error, ErrorKind};
 use crate::paths::Layout;
 
@@ -42,7 +42,7 @@ pub struct LogEntry {
 
 impl Mailu {
     /// Hands over what services of the deployment at `layout` wrote, in order of time; with `follow`, until `each` breaks.
-    /// Containers that are restarted or made anew are followed on.
+    /// Containers that are restarted or made anew are followed on. Secrets of the deployment are shown as `***`.
     ///
     /// # Errors
     ///
@@ -76,16 +76,21 @@ impl Mailu {
         each: &mut dyn FnMut(LogEntry) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let (config, _) = self.config(layout)?;
-        let wanted = status::wanted(layout, &config);
+        let project = status::project(layout, &config);
+        let files = status::wanted(layout, &config);
+        let docker = Docker::connect();
+        let there = match &docker {
+            Ok(docker) => docker.project(&project)?,
+            Err(_) => Vec::new(),
+        };
+        let wanted = status::with_own(layout, files, &there);
         let services = chosen(&request.services, &wanted, &config)?;
         let since = request
             .since
             .as_deref()
             .map(|text| since(text, observe::now_seconds()))
             .transpose()?;
-        let docker = Docker::connect()?;
-        let project = status::project(layout, &config);
-        let there = docker.project(&project)?;
+        let docker = docker?;
         let of_these: Vec<_> = there
             .iter()
             .filter(|one| {
@@ -112,12 +117,13 @@ impl Mailu {
                 config.options()
             )));
         }
+        let secrets = ready::secrets(layout);
         let mut hand_over = |service: &str, line: LogLine| {
             each(LogEntry {
                 at: line.at,
                 service: service.to_owned(),
                 container: line.container,
-                text: line.text,
+                text: ready::without(&secrets, &line.text),
             })
         };
         let wish = LogWish {

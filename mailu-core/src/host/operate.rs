@@ -130,11 +130,17 @@ impl Mailu {
     ) -> Result<Operated, Error> {
         let begun = Instant::now();
         let (config, _) = self.config(layout)?;
-        let wanted = status::wanted(layout, &config);
         let project = status::project(layout, &config);
-        let services = chosen(&options.services, &wanted, &config)?;
+        // A service that is misspelt is told before anything that needs Docker.
+        let files = status::wanted(layout, &config);
+        let docker = Docker::connect();
+        let wanted = match &docker {
+            Ok(docker) => status::with_own(layout, files, &docker.project(&project)?),
+            Err(_) => files,
+        };
+        let mut services = chosen(&options.services, &wanted, &config)?;
         let compose = Compose::required()?;
-        let docker = Docker::connect()?;
+        let docker = docker?;
         {
             let lock = lock::take_own(layout)?;
             let there = docker.project(&project)?;
@@ -149,6 +155,19 @@ impl Mailu {
                     ));
                 }
                 return Err(no_containers(layout, &config, action.as_str()));
+            }
+            let named = |name: &str| services.iter().any(|service| service == name);
+            if action == Power::Start
+                && named("smtp")
+                && !named("front")
+                && pause::running(&there, "front").is_none()
+            {
+                said("starting front too: without it smtp would return mail to its senders");
+                services = chosen(
+                    &[services, vec!["front".to_owned()]].concat(),
+                    &wanted,
+                    &config,
+                )?;
             }
             carry_out(
                 &compose.holding(&lock),
@@ -220,11 +239,17 @@ impl Mailu {
         capture: bool,
     ) -> Result<Executed, Error> {
         let (config, _) = self.config(layout)?;
-        let wanted = status::wanted(layout, &config);
+        let files = status::wanted(layout, &config);
+        let there =
+            Docker::connect().and_then(|docker| docker.project(&status::project(layout, &config)));
+        let wanted = match &there {
+            Ok(there) => status::with_own(layout, files, there),
+            Err(_) => files,
+        };
         let services = chosen(&[service.to_owned()], &wanted, &config)?;
         let service = services.first().map_or(service, String::as_str);
         let compose = Compose::required()?;
-        let there = Docker::connect()?.project(&status::project(layout, &config))?;
+        let there = there?;
         running(&there, service, layout, &config)?;
         let mut call = compose.command(&layout.directory());
         call.arg("exec");
@@ -272,10 +297,14 @@ fn operated(
         mail_host: report.mail_host,
         done,
         seconds: begun.elapsed().as_secs(),
-        findings: if action == Power::Stop {
-            Vec::new()
-        } else {
-            report.findings.into_iter().filter(own).collect()
+        findings: match action {
+            Power::Stop => Vec::new(),
+            // Docker looks less often than we did.
+            _ => report
+                .findings
+                .into_iter()
+                .filter(|one| own(one) && !(done && one.id == "service.starting"))
+                .collect(),
         },
         services: report
             .services
@@ -451,7 +480,9 @@ fn carry_out(
             } else {
                 &["up", "-d", "--no-recreate", "--no-deps"]
             };
-            call(words, &names(&|_| true))?;
+            // With those that only an override names.
+            let everything = names(&|_| true);
+            call(words, if all { &[] } else { &everything })?;
         }
     }
     Ok(())

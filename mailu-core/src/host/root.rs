@@ -209,6 +209,7 @@ impl Mailu {
                 Some(_)
                     if directory.join(".mailu/uninstalled").exists()
                         && !directory.join(".mailu/journal.json").exists()
+                        && !directory.join(plan::STARTING).exists()
                         && !directory.join(".installed_ok").exists() =>
                 {
                     "uninstalled"

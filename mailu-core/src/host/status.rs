@@ -105,6 +105,25 @@ pub(super) fn wanted(layout: &Layout, config: &Config) -> Vec<Wanted> {
     status::wanted(config, &read("mailu.env"), &read(".env"))
 }
 
+/// `wanted`, and what an override adds to it, as far as it has containers.
+pub(super) fn with_own(
+    layout: &Layout,
+    mut wanted: Vec<Wanted>,
+    containers: &[Container],
+) -> Vec<Wanted> {
+    if overridden(layout).is_some() {
+        for container in containers {
+            let Some(service) = &container.service else {
+                continue;
+            };
+            if wanted.iter().all(|one| one.service != *service) {
+                wanted.push(Wanted::found(service, container));
+            }
+        }
+    }
+    wanted
+}
+
 /// The name under which Compose knows the deployment.
 pub(super) fn project(layout: &Layout, config: &Config) -> String {
     let text = fs::read_to_string(layout.file(".env")).unwrap_or_default();
@@ -127,7 +146,7 @@ fn observed(
         now,
         directory: layout.directory(),
         installed: layout.installed().exists(),
-        interrupted: layout.journal().exists(),
+        interrupted: layout.journal().exists() || layout.file(plan::STARTING).exists(),
         uninstalled: layout.uninstalled().exists() && !layout.installed().exists(),
         wanted: wanted(layout, config),
         ..Observed::default()
@@ -158,6 +177,8 @@ fn ask(
 ) -> Result<(), Error> {
     observed.engine = Some(docker.version()?);
     observed.containers = docker.project(project)?;
+    let wanted = std::mem::take(&mut observed.wanted);
+    observed.wanted = with_own(layout, wanted, &observed.containers);
     for wanted in &observed.wanted {
         if !observed.images.contains_key(&wanted.image)
             && let Some(image) = docker.image(&wanted.image)?

@@ -13,7 +13,8 @@ use super::root::Mailu;
 use super::{hints, lock, observe, status};
 use crate::config::{Config, DEFAULT_PROXY_NETWORK};
 use crate::error::{Error, ErrorKind};
-use crate::paths::{DIRECTORIES, Layout};
+use crate::paths::{DIRECTORIES, Layout, program};
+use crate::plan;
 
 /// What came of taking a deployment down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -121,6 +122,13 @@ impl Mailu {
             ));
             out.kept.push(kept("secrets", layout.secrets().display()));
         }
+        if delete_data && self.list()?.is_empty() && self.timer().is_ok_and(|timer| timer.installed)
+        {
+            out.kept.push(kept(
+                &format!("`{} certs timer --remove` removes it", program(self.root())),
+                "the timer for certificates",
+            ));
+        }
         if layout.backups().exists() {
             out.kept.push(kept("backups", layout.backups().display()));
         }
@@ -130,11 +138,8 @@ impl Mailu {
             .collect();
         if !images.is_empty() {
             out.kept.push(kept(
-                "images",
-                format!(
-                    "{} (`docker image prune --all` removes all that nothing uses)",
-                    images.len()
-                ),
+                "`docker image prune --all` removes those that nothing uses",
+                format!("{} images", images.len()),
             ));
         }
         Ok(out)
@@ -213,6 +218,9 @@ fn mark(layout: &Layout) -> Result<(), Error> {
         let text = format!("{}\n", observe::now());
         files::write_atomically(&mut Disk, &path, 0o600, None, text.as_bytes())?;
     }
+    // An interrupted run is over with it.
+    let starting = layout.file(plan::STARTING);
+    removed(fs::remove_file(&starting), &starting)?;
     removed(fs::remove_file(layout.installed()), &layout.installed())
 }
 

@@ -54,6 +54,20 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// A service of which nothing is known but its container.
+    pub(crate) fn found(service: &str, container: &Container) -> Self {
+        Self {
+            service: service.to_owned(),
+            container: container.name.clone(),
+            image: container.image.clone(),
+            definition: String::new(),
+            environment: BTreeMap::new(),
+            computed: BTreeSet::new(),
+        }
+    }
+}
+
 /// The images of `wanted`, each once, with the services that need it.
 pub fn images_of(wanted: &[Wanted]) -> BTreeMap<&str, Vec<&str>> {
     let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
