@@ -12,6 +12,10 @@ use crate::paths::Layout;
 pub const LATE_DAYS: i64 = 14;
 
 /// What a certificate says.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "answers to independent questions"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]

@@ -486,7 +486,7 @@ pub fn traefik(root: &Path, config: &Config, place: &Place) -> Result<Steps, Err
         let there = place.files.get(name).map(Vec::as_slice);
         let bases: Vec<&String> = before
             .iter()
-            .flat_map(|record| record.files.get(name))
+            .filter_map(|record| record.files.get(name))
             .flatten()
             .collect();
         let path = directory.join(name);

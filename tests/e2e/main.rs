@@ -13,6 +13,7 @@ mod checks;
 mod engine;
 mod interrupted;
 mod mail;
+mod modes;
 mod server;
 mod verbs;
 mod world;

@@ -303,10 +303,16 @@ pub(crate) fn arrives_in(user: &str, password: &str, subject: &str) {
 pub(crate) struct Zone(String);
 
 impl Zone {
-    /// Puts a zone there, in place of one of the same name.
+    /// Puts a zone there.
     pub(crate) fn load(name: &str, text: &str) -> Self {
-        outside(&["zone", "load", name], text);
-        Self(name.to_owned())
+        let zone = Self(name.to_owned());
+        zone.replace(text);
+        zone
+    }
+
+    /// Serves another text from now on.
+    pub(crate) fn replace(&self, text: &str) {
+        outside(&["zone", "load", &self.0], text);
     }
 }
 
@@ -492,6 +498,25 @@ pub(crate) fn browse(steps: &Value) -> Vec<Value> {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_str(&printed).unwrap()
+}
+
+/// Ends the engine as a new version of its package does, and waits until it and the world are back.
+pub(crate) fn restart_engine() {
+    let pid = || std::fs::read_to_string("/run/docker.pid").ok();
+    let before = pid();
+    succeed(Command::new("sh").args(["-c", "kill $(cat /run/docker.pid)"]));
+    wait_long("another engine", Duration::from_secs(120), || {
+        (pid().is_some() && pid() != before).then_some(())
+    });
+    wait_long("the world", Duration::from_secs(120), || {
+        Command::new("docker")
+            .args(["exec", "world_outside", "test", "-e", "/run/ready"])
+            .output()
+            .unwrap()
+            .status
+            .success()
+            .then_some(())
+    });
 }
 
 /// Removes all containers whose names begin so.

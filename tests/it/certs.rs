@@ -1,12 +1,14 @@
 //! `mailu certs`: what it shows, and what it takes over while nobody watches.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mailu_core::host::testing::{Dying, Moment, Repeatable, sync_certificates};
 
 use crate::certificates::{obtained, store};
-use crate::support::{Root, mode, succeed, tool};
+use crate::fake_engine::{Answer, FakeContainer, FakeEngine};
+use crate::support::{Root, Run, finished, mode, succeed, tool};
 
 const NAMES: [&str; 1] = ["mail.example.com"];
 
@@ -380,5 +382,125 @@ fn what_a_port_shows_is_seen() {
         let error = mailu_core::host::testing::shown_by(address, true, NAMES[0]).unwrap_err();
         assert!(error.contains(reason), "{error}");
         thread.join().unwrap();
+    }
+}
+
+fn with_engine(root: &Root, engine: &FakeEngine, args: &[&str]) -> Run {
+    finished(engine.reach(&mut root.command(args)).output().unwrap())
+}
+
+/// A front that runs since long ago. Its Dovecot is alive when it was asked `dead` times, and shows each of `shown` once, the last for ever.
+fn front(engine: &FakeEngine, dead: usize, shown: &[&(String, String)]) {
+    let mut container = FakeContainer::of("mailu", "front", "ghcr.io/mailu/nginx:2024.06.57");
+    container.started = "2026-01-01T00:00:00Z".to_owned();
+    engine.add(container);
+    let mut asked = 0;
+    engine.program("front", &["sh", "-c"], move |_, _| {
+        asked += 1;
+        if asked > dead {
+            Answer::default()
+        } else {
+            Answer::failed(1, "sh: can't kill pid 42: No such process\n")
+        }
+    });
+    let mut shown: Vec<String> = shown.iter().map(|pair| pair.0.clone()).collect();
+    shown.reverse();
+    engine.program("front", &["openssl", "s_client"], move |_, _| {
+        let one = if shown.len() > 1 {
+            shown.pop()
+        } else {
+            shown.last().cloned()
+        };
+        Answer::out(&format!("CONNECTED(00000003)\n---\n{}---\n", one.unwrap()))
+    });
+}
+
+fn restarts(engine: &FakeEngine) -> usize {
+    engine
+        .calls()
+        .iter()
+        .filter(|call| call.contains("/restart"))
+        .count()
+}
+
+#[test]
+fn front_is_seen_to_serve_what_is_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let make = |days: &str| obtained(directory.path(), &NAMES, days);
+    let (first, second) = (make("40"), make("80"));
+    let root = Root::new();
+    let acme = with_store(&root, &[&first]);
+
+    // Nothing new, and nobody is disturbed.
+    let engine = FakeEngine::start();
+    front(&engine, 0, &[&first]);
+    let run = with_engine(&root, &engine, &["certs", "sync", "--json"]).expect_code(0);
+    assert_eq!(run.json()["front"], "not_needed");
+    // New, and front takes its time.
+    std::fs::write(&acme, store(&[&second])).unwrap();
+    let engine = FakeEngine::start();
+    front(&engine, 0, &[&first, &first, &second]);
+    let run = with_engine(&root, &engine, &["certs", "sync", "--json"]).expect_code(0);
+    assert_eq!(run.json()["front"], "serving");
+    assert_eq!(restarts(&engine), 0);
+
+    // A Dovecot that ended when there was no certificate; also where there is nothing new.
+    let engine = FakeEngine::start();
+    front(&engine, 1, &[&second]);
+    let run = with_engine(&root, &engine, &["certs", "sync"]).expect_code(0);
+    assert!(
+        run.out.contains("front was restarted, and serves it"),
+        "{}",
+        run.out
+    );
+    assert_eq!(restarts(&engine), 1);
+    // It cannot be restarted: said, and the certificate is in place all the same.
+    std::fs::write(&acme, store(&[&first])).unwrap();
+    let engine = FakeEngine::start();
+    front(&engine, 9, &[&second]);
+    engine.fail("/restart", 9, "no space left on device");
+    let run = with_engine(&root, &engine, &["certs", "sync"]).expect_code(1);
+    assert!(run.err.contains("certs.front"), "{}", run.err);
+    assert!(serves(&root, &first));
+    // It does not run.
+    let engine = FakeEngine::start();
+    front(&engine, 9, &[&second]);
+    engine.change("mailu_front", |front| front.state = "exited");
+    let run = with_engine(&root, &engine, &["certs", "sync", "--json"]).expect_code(0);
+    assert_eq!(run.json()["front"], "not_running");
+}
+
+#[test]
+fn systemd_takes_the_timer() {
+    let root = Root::called("a root with 100% $odd names");
+    let run = root.run(&["certs", "timer"]).expect_code(0);
+    assert!(run.out.contains("OnCalendar=hourly"), "{}", run.out);
+    let state = root
+        .run(&["certs", "timer", "--json"])
+        .expect_code(0)
+        .json();
+    let directory = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for unit in state["units"].as_array().unwrap() {
+        let name = Path::new(unit[0].as_str().unwrap()).file_name().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, unit[1].as_str().unwrap()).unwrap();
+        paths.push(path);
+    }
+    // It comes with systemd, which containers do without.
+    if let Ok(output) = Command::new("systemd-analyze")
+        .arg("verify")
+        .args(&paths)
+        .output()
+    {
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    if !Path::new("/run/systemd/system").exists() {
+        let run = root.run(&["certs", "timer", "--install"]).expect_code(2);
+        assert!(run.err.contains("have cron do it"), "{}", run.err);
     }
 }

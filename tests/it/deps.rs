@@ -5,7 +5,8 @@ use std::path::Path;
 use mailu_core::Config;
 use mailu_core::traefik::Settings;
 
-use crate::support::{SMALL, compose_v2, succeed, tests, tool};
+use crate::fake_engine::{FakeEngine, Fate};
+use crate::support::{Root, Run, SMALL, compose_v2, finished, mode, succeed, tests, tool};
 
 fn settings(more: &str) -> Settings {
     let config = Config::from_toml(&format!("{SMALL}{more}")).unwrap().config;
@@ -75,4 +76,143 @@ fn compose_takes_traefik_s_project() {
                 .current_dir(directory.path()),
         );
     }
+}
+
+const INSTALL: [&str; 8] = [
+    "install",
+    "--with-deps",
+    "--domain",
+    "mail.example.com",
+    "--email-domain",
+    "example.com",
+    "--admin-email",
+    "admin@example.com",
+];
+
+fn install(root: &Root, engine: &FakeEngine, more: &[&str]) -> Run {
+    let mut command = root.command(&[&INSTALL, more].concat());
+    finished(engine.reach(&mut command).output().unwrap())
+}
+
+fn planned(root: &Root, engine: &FakeEngine) -> Vec<String> {
+    let run = install(root, engine, &["--dry-run", "--json"]).expect_code(0);
+    run.json()["dependencies"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["action"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn traefik_is_installed_where_there_is_none() {
+    let root = Root::new();
+    let engine = FakeEngine::start();
+    let all = [
+        "make_network",
+        "make_directory",
+        "write_file",
+        "write_file",
+        "write_file",
+        "write_file",
+        "start_traefik",
+        "await_traefik",
+    ];
+    assert_eq!(planned(&root, &engine), all);
+    assert!(!root.path().exists() && engine.containers().is_empty());
+    let shown = install(&root, &engine, &["--dry-run"]).expect_code(0);
+    assert!(
+        shown.out.contains("make the Docker network mailu_proxy"),
+        "{}",
+        shown.out
+    );
+
+    // What comes after Traefik is another matter.
+    engine.fail("pull", 9, "not today");
+    let _ = install(&root, &engine, &["--wait", "1"]);
+    let directory = root.path().join("traefik");
+    assert_eq!(mode(&directory.join("acme.json")), 0o600);
+    let traefik = engine.container("traefik").unwrap();
+    assert_eq!(
+        traefik.labels["com.docker.compose.project"],
+        "mailu-traefik"
+    );
+    assert!(engine.networks().contains(&"mailu_proxy".to_owned()));
+    assert_eq!(planned(&root, &engine), [""; 0]);
+    // Stopped: started again, and nothing else.
+    engine.change("traefik", |traefik| traefik.state = "exited");
+    assert_eq!(planned(&root, &engine), ["start_traefik", "await_traefik"]);
+    // It does not become well: said with where to look.
+    engine.remove("traefik");
+    engine.fate("traefik", Fate::Exits(1));
+    std::fs::remove_file(directory.join("acme.json")).unwrap();
+    assert_eq!(
+        planned(&root, &engine),
+        ["write_file", "start_traefik", "await_traefik"]
+    );
+}
+
+/// Compose alone is missing: it comes as a package, and the engine stays what it is.
+#[test]
+fn compose_is_installed_as_a_package() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = Root::new();
+    let engine = FakeEngine::start();
+    engine.compose(None);
+    let bin = tempfile::tempdir().unwrap();
+    let script = |name: &str, text: &str| {
+        let path = bin.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let log = bin.path().join("log");
+    let lists = bin.path().join("lists");
+    script("dpkg", "exit 0");
+    script(
+        "apt-cache",
+        &format!(
+            "printf 'docker.io:\\n  Installed: 20.10.24\\n  Candidate: 20.10.24\\n'\n[ -e {0} ] && printf 'docker-compose:\\n  Installed: (none)\\n  Candidate: 1.29.2-3\\n'\nexit 0",
+            lists.display()
+        ),
+    );
+    script(
+        "apt-get",
+        &format!(
+            "echo \"$DEBIAN_FRONTEND $*\" >>{0}\ncase \"$*\" in\n*update) : >{1} ;;\n*) echo 'Setting up docker-compose'\nprintf '#!/bin/sh\\necho 1.29.2\\n' >{2}\nchmod 755 {2} ;;\nesac",
+            log.display(),
+            lists.display(),
+            bin.path().join("docker-compose").display()
+        ),
+    );
+    let run = |more: &[&str]| {
+        let mut places = vec![bin.path().to_path_buf()];
+        places.extend(std::env::split_paths(&engine.path()));
+        let mut command = root.command(&[&INSTALL, more].concat());
+        engine.reach(&mut command);
+        command.env("PATH", std::env::join_paths(places).unwrap());
+        command.args(["--set", "tls.mode=letsencrypt"]);
+        finished(command.output().unwrap())
+    };
+    if !Path::new("/etc/debian_version").exists() {
+        return;
+    }
+    let shown = run(&["--dry-run"]).expect_code(0);
+    assert!(
+        shown.out.contains("fetch the lists of packages")
+            && shown.out.contains("whichever packages"),
+        "{}",
+        shown.out
+    );
+    engine.fail("pull", 9, "not today");
+    let done = run(&["--wait", "1"]);
+    assert!(
+        done.err.contains("Setting up docker-compose"),
+        "{}",
+        done.err
+    );
+    let log = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines[0].starts_with("noninteractive ") && lines[0].ends_with(" update"));
+    assert!(lines[1].ends_with("install --yes docker-compose"), "{log}");
 }

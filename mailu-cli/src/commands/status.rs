@@ -17,6 +17,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Status) -> Resu
         Some(chosen(global, &args.which)?)
     };
     let redraws = args.watch.is_some() && !printer.json && std::io::stdout().is_terminal();
+    let mut noted = None;
     loop {
         let healthy = if let Some((mailu, layout)) = &one {
             let report = mailu.status(layout)?;
@@ -24,7 +25,11 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Status) -> Resu
                 printer.clear();
             }
             show(printer, args, &report, |printer| printer.status(&report))?;
-            crate::log::note(global, layout, "status", Ok(report.verdict.as_str()));
+            // Who looks every minute has no need of a line for each time that all was well.
+            if !report.healthy && noted != Some(report.verdict) {
+                crate::log::note(global, layout, "status", Ok(report.verdict.as_str()));
+            }
+            noted = Some(report.verdict);
             report.healthy
         } else {
             let fleet = Mailu::new(&global.root)?.status_of_all()?;

@@ -18,15 +18,17 @@ use super::lock;
 use super::observe;
 use super::pause::Pause;
 use super::perform::{Progress, perform};
+use super::preflight::static_configuration;
 use super::root::Mailu;
 use super::served;
 use crate::certs::{self, Certificate, Origin, Pair, Report, Served, Source};
-use crate::config::{Config, TlsMode, Via};
+use crate::config::{Config, TlsMode};
 use crate::engine::{Container, State};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::paths::Layout;
 use crate::plan::{self, CertificatePair, Entry, Fresh, Nothing, Observed, Plan};
+use crate::start;
 
 /// How long front may take to serve a new certificate: it looks about once a second, and reads its configuration anew.
 const SOON: Duration = Duration::from_secs(30);
@@ -285,44 +287,37 @@ fn ports(config: &Config, report: &Report, now: i64) -> Vec<Served> {
     if config.tls.mode == TlsMode::None {
         return Vec::new();
     }
-    let docker = Docker::connect().ok();
-    let traefik = docker
-        .as_ref()
-        .and_then(|docker| docker.containers().ok())
-        .into_iter()
-        .flatten()
-        .find(|container| is_traefik(config, container));
+    let containers = Docker::connect()
+        .and_then(|docker| docker.containers())
+        .unwrap_or_default();
+    let front = format!("{}_front", config.project_name());
+    let own = containers.iter().find(|container| container.name == front);
+    let traefik = config
+        .tls
+        .mode
+        .behind_traefik()
+        .then(|| crate::preflight::traefik::find(config, &containers))
+        .flatten();
+    let settings = traefik.and_then(|traefik| static_configuration(traefik).ok());
+    let proxy = traefik.map(|container| start::Proxy::new(container, settings.as_ref()));
+    let here = start::Host::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let open = config.open_ports();
-    let asked: Vec<(u16, bool)> = [
-        (443, config.tls.mode.behind_traefik()),
-        (993, config.via() == Via::Traefik),
-        (25, config.via() == Via::Traefik),
-    ]
-    .into_iter()
-    .filter(|(port, _)| *port == 443 || open.iter().any(|mail| mail.number() == *port))
-    .collect();
+    let asked: Vec<(u16, SocketAddr)> = [443, 993, 25]
+        .into_iter()
+        .filter(|port| *port == 443 || open.iter().any(|mail| mail.number() == *port))
+        .filter_map(|port| {
+            let place = start::outside(config, own, proxy, port, here)?;
+            Some((port, place))
+        })
+        .collect();
     let name = config.mail_host.as_str();
     let all = std::thread::scope(|scope| {
         let running: Vec<_> = asked
             .iter()
-            .map(|(port, proxied)| {
-                let host = if *proxied {
-                    published(traefik.as_ref(), *port)
-                } else {
-                    IpAddr::V4(config.ports.address)
-                };
-                let host = if host.is_unspecified() {
-                    IpAddr::V4(Ipv4Addr::LOCALHOST)
-                } else {
-                    host
-                };
-                let address = SocketAddr::new(host, *port);
+            .map(|&(port, place)| {
                 scope.spawn(move || {
-                    Served::new(
-                        address.port(),
-                        address.ip().to_string(),
-                        served::ask(address, address.port() == 25, name, now),
-                    )
+                    let shown = served::ask(place, port == 25, name, now);
+                    Served::new(port, place.ip().to_string(), shown)
                 })
             })
             .collect();
@@ -349,28 +344,6 @@ fn is_in_place(report: &Report, shown: &Certificate) -> bool {
         .iter()
         .filter_map(|pair| pair.certificate.as_ref())
         .any(|certificate| certificate.fingerprint == shown.fingerprint)
-}
-
-/// The Traefik that shares a network with front.
-fn is_traefik(config: &Config, container: &Container) -> bool {
-    let image = container.image.rsplit('/').next().unwrap_or_default();
-    container.state == State::Running
-        && image.starts_with("traefik")
-        && (container
-            .networks
-            .contains_key(config.traefik.network.as_str())
-            || container.network_mode.as_deref() == Some("host"))
-}
-
-/// The address of this host at which Traefik has `port`.
-fn published(traefik: Option<&Container>, port: u16) -> IpAddr {
-    traefik
-        .into_iter()
-        .flat_map(|container| &container.published)
-        .find(|published| published.port == port)
-        .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |published| {
-            published.address
-        })
 }
 
 /// Sees to it that front serves the pair in place.

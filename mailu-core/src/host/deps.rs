@@ -153,21 +153,25 @@ impl Mailu {
 
 /// What this host has.
 fn host() -> Host {
-    let mut host = Host::default();
-    host.root = observe::privileged();
-    host.systemd = Path::new("/run/systemd/system").exists();
-    host.system = System::parse(&fs::read_to_string("/etc/os-release").unwrap_or_default());
-    host.docker.engine = Docker::connect()
-        .ok()
-        .and_then(|docker| docker.version().ok());
     let address = engine::address();
-    host.docker.elsewhere = Some(address).filter(|address| !engine::is_usual(address));
-    host.docker.installed = program("dockerd").is_some();
-    host.docker.imitated = program("docker").is_some()
+    let engine = Docker::connect().ok();
+    let imitated = program("docker").is_some()
         && output("docker", &["--version"])
             .to_ascii_lowercase()
             .contains("podman");
-    host.docker.compose = Compose::find().map(|compose| compose.version);
+    let mut host = Host {
+        root: observe::privileged(),
+        systemd: Path::new("/run/systemd/system").exists(),
+        system: System::parse(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
+        docker: deps::Docker {
+            engine: engine.and_then(|docker| docker.version().ok()),
+            elsewhere: Some(address).filter(|address| !engine::is_usual(address)),
+            installed: program("dockerd").is_some(),
+            imitated,
+            compose: Compose::find().map(|compose| compose.version),
+        },
+        packages: Packages::default(),
+    };
     if host.docker.engine.is_none() || host.docker.compose.is_none() {
         host.packages = packages();
     }
@@ -233,11 +237,15 @@ fn program(name: &str) -> Option<PathBuf> {
 
 /// What is known of Traefik.
 fn place(root: &Path) -> Result<Place, Error> {
-    let mut place = Place::default();
-    place.socket = engine::address()
-        .strip_prefix("unix://")
-        .unwrap_or("/var/run/docker.sock")
-        .to_owned();
+    let directory = traefik::directory(root);
+    let mut place = Place {
+        socket: engine::address()
+            .strip_prefix("unix://")
+            .unwrap_or("/var/run/docker.sock")
+            .to_owned(),
+        directory: directory.is_dir(),
+        ..Place::default()
+    };
     if let Ok(docker) = Docker::connect() {
         place.containers = docker.containers()?;
         place.networks = docker
@@ -246,8 +254,6 @@ fn place(root: &Path) -> Result<Place, Error> {
             .map(|net| net.name)
             .collect::<BTreeSet<_>>();
     }
-    let directory = traefik::directory(root);
-    place.directory = directory.is_dir();
     let mut found = BTreeMap::new();
     for name in ["docker-compose.yml", ".env", "settings.json", "acme.json"] {
         let path = directory.join(name);

@@ -53,6 +53,20 @@ pub(super) struct Answer {
     pub(super) networks6: Vec<Ipv6Net>,
 }
 
+/// Where an engine is that does not run on this host.
+fn remote(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once("://")?;
+    if matches!(scheme, "unix" | "npipe") {
+        return None;
+    }
+    let host = rest.rsplit('@').next()?.split(['/', ':']).next()?;
+    let here = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    (!here).then(|| format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or(rest)))
+}
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -231,6 +245,7 @@ impl Docker {
         };
         facts.other = version.components.iter().flatten().find_map(name);
         facts.version = version.version.or(info.server_version).unwrap_or_default();
+        facts.remote = remote(&address());
         facts.rootless = info
             .security_options
             .iter()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -37,6 +37,12 @@ const ROOTS: [Ipv4Addr; 3] = [
     Ipv4Addr::new(193, 0, 14, 129),
     Ipv4Addr::new(199, 7, 83, 42),
     Ipv4Addr::new(202, 12, 27, 33),
+];
+/// The same for a host without IPv4.
+const ROOTS6: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0x2001, 0x7fd, 0, 0, 0, 0, 0, 1),
+    Ipv6Addr::new(0x2001, 0x500, 0x9f, 0, 0, 0, 0, 0x42),
+    Ipv6Addr::new(0x2001, 0xdc3, 0, 0, 0, 0, 0, 0x35),
 ];
 
 /// How long a mail server may take to be reached, and then to greet.
@@ -134,6 +140,7 @@ fn gather(layout: &Layout, config: &Config, options: &Options) -> Facts {
     let servers = servers.as_slice();
     let mut facts = Facts {
         directory: layout.directory(),
+        real_directory: fs::canonicalize(layout.directory()).ok(),
         privileged: observe::privileged(),
         memory: observe::memory(),
         journal: Path::new("/run/systemd/journal/socket").exists(),
@@ -156,9 +163,7 @@ fn gather(layout: &Layout, config: &Config, options: &Options) -> Facts {
             let asked: Vec<SocketAddr> = if !config.services.resolver {
                 servers.to_vec()
             } else if options.roots.is_empty() {
-                ROOTS
-                    .map(|ip| SocketAddr::from((ip, lookup::PORT)))
-                    .to_vec()
+                roots(&facts.addresses)
             } else {
                 options.roots.clone()
             };
@@ -187,11 +192,9 @@ fn gather(layout: &Layout, config: &Config, options: &Options) -> Facts {
 
         let engine = Docker::connect().and_then(|docker| docker.engine_facts());
         let engine = engine.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            match cause {
-                Some(cause) => format!("{error} ({cause})"),
-                None => error.to_string(),
-            }
+            let cause = std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            format!("at {}: {cause}", engine::address())
         });
         let containers: &[Container] = match &engine {
             Ok(engine) => &engine.containers,
@@ -242,6 +245,19 @@ fn gather(layout: &Layout, config: &Config, options: &Options) -> Facts {
             .collect();
     });
     facts
+}
+
+/// Root servers that this host can reach by its addresses.
+fn roots(addresses: &[IpAddr]) -> Vec<SocketAddr> {
+    let at = |ip: IpAddr| SocketAddr::new(ip, lookup::PORT);
+    let global = |address: &&IpAddr| !address.is_loopback();
+    if addresses.iter().filter(global).any(IpAddr::is_ipv4)
+        || addresses.iter().all(|a| a.is_loopback())
+    {
+        ROOTS.map(|ip| at(ip.into())).to_vec()
+    } else {
+        ROOTS6.map(|ip| at(ip.into())).to_vec()
+    }
 }
 
 /// A mail server to try.
@@ -456,6 +472,13 @@ fn look_at(config: &Config, container: &Container) -> TraefikFacts {
         traefik::on_host(container, settings.get(&key).unwrap_or("acme.json"))
     });
     let mut facts = TraefikFacts::new(container.clone(), settings);
+    let real = |path: &str| fs::canonicalize(path).ok();
+    facts.store_is_configured = config
+        .traefik
+        .acme_store
+        .as_ref()
+        .and_then(|path| real(path.as_str()))
+        .is_some_and(|path| Some(path) == store.as_deref().and_then(real));
     facts.store_mode = store
         .and_then(|path| fs::metadata(path).ok())
         .filter(fs::Metadata::is_file)

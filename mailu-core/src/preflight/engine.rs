@@ -32,7 +32,7 @@ pub(super) fn engine(_: &Config, facts: &Facts) -> Verdict {
             return Verdict::of(
                 "does not answer",
                 vec![
-                    Finding::error(ID, "docker", format!("does not answer: {why}"))
+                    Finding::error(ID, "docker", format!("does not answer {why}"))
                         .hint("start it: `systemctl start docker`; `docker info` shows whether it runs")
                         .hint(INSTALL),
                 ],
@@ -44,6 +44,7 @@ pub(super) fn engine(_: &Config, facts: &Facts) -> Verdict {
         version: text,
         other,
         rootless,
+        remote,
         ..
     } = engine;
     let mut out = Vec::new();
@@ -75,6 +76,12 @@ pub(super) fn engine(_: &Config, facts: &Facts) -> Verdict {
             ),
         }
     }
+    if let Some(place) = remote {
+        out.push(
+            error(format!("is on another host ({place}): its containers would not see the files that are written here"))
+                .hint("install on that host, or unset DOCKER_HOST to use this one's"),
+        );
+    }
     if *rootless {
         out.push(
             error("runs without root's rights: it cannot take ports below 1024, and hides where connections come from, so that limits, SPF and block lists see one client only".to_owned())
@@ -95,6 +102,10 @@ pub(super) fn compose(_: &Config, facts: &Facts) -> Verdict {
             ],
         );
     };
+    let docker = match &facts.engine {
+        Some(Ok(engine)) => version(&engine.version),
+        _ => None,
+    };
     let mut out = Vec::new();
     if let Some(there) = version(text) {
         let first = there.0 == 1;
@@ -112,6 +123,16 @@ pub(super) fn compose(_: &Config, facts: &Facts) -> Verdict {
                 )
                 .value(text)
                 .hint("install the package docker-compose-plugin (Docker's own), or `mailu install --with-deps`"),
+            );
+        } else if first && docker.is_some_and(|docker| docker.0 >= 29) {
+            out.push(
+                Finding::error(
+                    ID,
+                    "compose",
+                    "of the first series speaks API 1.38 at most, and Docker 29 refuses what is older than 1.44",
+                )
+                .value(text)
+                .hint("install the package docker-compose-plugin"),
             );
         } else if first {
             out.push(

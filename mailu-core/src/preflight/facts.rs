@@ -16,6 +16,8 @@ use crate::finding::Finding;
 pub struct Facts {
     /// The deployment's directory.
     pub directory: PathBuf,
+    /// The same without links, which Compose may note in its place.
+    pub real_directory: Option<PathBuf>,
     /// Whether this process may do everything.
     pub privileged: bool,
     /// The container engine, or why it cannot be asked.
@@ -54,6 +56,8 @@ pub struct Facts {
 pub struct EngineFacts {
     /// Its version: `28.2.2`.
     pub version: String,
+    /// Where it is, if that is another host.
+    pub remote: Option<String>,
     /// Whether it is Docker, and not something that speaks like it.
     pub other: Option<String>,
     /// Whether it runs without root's rights.
@@ -306,6 +310,8 @@ pub struct TraefikFacts {
     pub settings: Result<Settings, String>,
     /// The permission bits of the store of its certificates on the host, if that exists.
     pub store_mode: Option<u32>,
+    /// Whether `traefik.acme_store` leads to that same file, perhaps by another path.
+    pub store_is_configured: bool,
 }
 
 impl TraefikFacts {
@@ -315,6 +321,7 @@ impl TraefikFacts {
             container,
             settings,
             store_mode: None,
+            store_is_configured: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What others on this host have already: deployments, containers, networks.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ipnet::IpNet;
 
@@ -42,7 +43,10 @@ fn made_from(container: &Container) -> Option<&str> {
 /// Whether a container is one of this deployment's.
 pub(super) fn is_ours(container: &Container, project: &str, facts: &Facts) -> bool {
     container.project.as_deref() == Some(project)
-        && made_from(container).is_none_or(|from| std::path::Path::new(from) == facts.directory)
+        && made_from(container).is_none_or(|from| {
+            let from = Path::new(from);
+            from == facts.directory || Some(from) == facts.real_directory.as_deref()
+        })
 }
 
 pub(super) fn containers(config: &Config, facts: &Facts) -> Verdict {
@@ -84,7 +88,7 @@ pub(super) fn containers(config: &Config, facts: &Facts) -> Verdict {
             )
             .value(&project)
             .hint(format!("give this one a prefix of its own: {}", config.setting(&["project=mailu_two"])))
-            .hint(format!("or, if that one is not needed any more: `cd {} && docker compose down`", quoted(std::path::Path::new(from)))),
+            .hint(format!("or, if that one is not needed any more: `cd {} && docker compose down`", quoted(Path::new(from)))),
         );
     }
     for container in foreign {

@@ -293,6 +293,19 @@ fn old_and_broken_engines_are_refused_with_the_reason() {
             [""; 0]
         );
     }
+    assert!(
+        only(STORE, |_, facts| engine_of(facts).remote =
+            Some("tcp://192.0.2.8:2375".into()))
+        .message
+        .contains("another host")
+    );
+    assert_eq!(
+        short(STORE, |_, facts| {
+            engine_of(facts).version = "29.1.0".into();
+            facts.compose = Some("1.29.2".into());
+        }),
+        ["error preflight.compose"]
+    );
     let podman = only(STORE, |_, facts| {
         engine_of(facts).other = Some("Podman Engine".into())
     });
@@ -1079,6 +1092,15 @@ fn certificates_of_traefik() {
     );
     let elsewhere = traefik_with("[traefik]\nacme_store = \"/srv/other.json\"\n", |_| ());
     assert_eq!(elsewhere[0].severity, Severity::Error);
+    let linked = short(
+        "[traefik]\nacme_store = \"/srv/link.json\"\n",
+        |_, facts| {
+            if let Some(traefik) = &mut facts.traefik {
+                traefik.store_is_configured = true;
+            }
+        },
+    );
+    assert_eq!(linked, [""; 0]);
     let inside = traefik_with(STORE, |c| c.mounts.truncate(1));
     assert!(
         inside[0].message.contains("inside the container"),

@@ -474,7 +474,7 @@ fn queue_of(config: &Config, observed: &Observed, out: &mut Vec<Finding>) -> Opt
 fn space(disk: &Disk, observed: &Observed, out: &mut Vec<Finding>) {
     let subject = observed.directory.join("data").display().to_string();
     let said = format!("has {} MB left", disk.free / 1_000_000);
-    let hint = "make room, or move `data` to a larger disk: Postfix refuses mail when less than one and a half messages' space is left";
+    let hint = "make room, or move `data` to a larger disk and leave a link: Postfix refuses mail when there is no room for it";
     if disk.free < FREE_LEAST {
         out.push(Finding::error("disk.full", subject, said).hint(hint));
     } else if disk.total > 0 && disk.free < disk.total / 100 * FREE_PERCENT {

@@ -901,7 +901,9 @@ fn store(
             )
             .hint(format!("Traefik keeps its certificates there: {}", config.setting(&[&format!("traefik.acme_store={there}")]))),
         ),
-        (Some(there), Some(configured)) if there != configured => out.push(
+        (Some(there), Some(configured))
+            if there != configured && !traefik.store_is_configured =>
+        out.push(
             Finding::error(
                 ACME,
                 "traefik.acme_store",

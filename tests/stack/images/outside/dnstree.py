@@ -19,6 +19,8 @@ LOADED = STATE + "/loaded"
 KEYS = STATE + "/keys"
 SIGNED = STATE + "/signed"
 NSD = "198.51.100.2"
+# Addresses that root servers k, l and m have in the real world: the pre-flight check of an installation asks them.
+ROOTS = ["193.0.14.129", "199.7.83.42", "202.12.27.33"]
 LONGEST = 3
 CONTROL = ["-c", "/run/nsd.conf"]
 
@@ -136,7 +138,9 @@ def sign(zone, all_zones):
 def configure(all_zones):
     with open("/run/nsd.conf.new", "w") as file:
         file.write(
-            f"server:\n  ip-address: {NSD}\n  username: root\n  chroot: \"\"\n  zonesdir: {SIGNED}\n  database: \"\"\n"
+            "server:\n"
+            + "".join(f"  ip-address: {address}\n" for address in (NSD, *ROOTS))
+            + f"  username: root\n  chroot: \"\"\n  zonesdir: {SIGNED}\n  database: \"\"\n"
             "  pidfile: /run/nsd.pid\n  server-count: 1\n  rrl-ratelimit: 0\n  xfrdfile: /run/xfrd.state\n  zonelistfile: /run/zone.list\n"
             "remote-control:\n  control-enable: yes\n  control-interface: /run/nsd.ctl\n"
         )

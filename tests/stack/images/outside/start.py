@@ -40,6 +40,8 @@ def certificate(name, *others):
 def addresses():
     for address in OTHERS:
         subprocess.run(["ip", "address", "add", f"{address}/24", "dev", "eth0"], stderr=subprocess.DEVNULL)
+    for address in dnstree.ROOTS:
+        subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], stderr=subprocess.DEVNULL)
     # Nobody else is there: whoever tries learns it at once.
     sh("ip route replace unreachable default; sysctl -qw net.ipv4.ip_forward=1 2>/dev/null || true")
     with open("/etc/resolv.conf", "w") as file:
