@@ -13,7 +13,7 @@ use mailu_core::dns::{Data, Level, Report as Records};
 use mailu_core::host::{Dependencies, Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
 use mailu_core::preflight::{Outcome as Checked, Report};
-use mailu_core::start::{Done, Run, Stage};
+use mailu_core::start::{Done, Run, ServiceRun, Stage};
 use mailu_core::{Error, Finding, Severity};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -188,7 +188,7 @@ impl Printer {
                 outcome.plan.mail_host
             ));
         } else if dry_run {
-            self.steps(&outcome.plan);
+            self.steps(&outcome.plan, &outcome.containers);
         } else if let Some(run) = &outcome.run {
             self.run(outcome, run);
         } else if outcome.performed {
@@ -243,7 +243,7 @@ impl Printer {
     }
 
     /// What was or would be installed before everything else.
-    pub(crate) fn dependencies(&mut self, done: &Dependencies, dry_run: bool) -> Result<(), Error> {
+    pub(crate) fn dependencies(&mut self, done: &Dependencies, dry_run: bool) {
         if self.json {
             self.beside.push(("dependencies", serde_json::json!(done)));
         } else if dry_run && !done.steps.is_empty() {
@@ -252,7 +252,6 @@ impl Printer {
                 self.line(format_args!("  {}", step.describe()));
             }
         }
-        Ok(())
     }
 
     fn overrides(&mut self, plan: &Plan) {
@@ -315,8 +314,8 @@ impl Printer {
         !plan.conflicts.is_empty()
     }
 
-    fn steps(&mut self, plan: &Plan) {
-        if plan.steps.is_empty() {
+    fn steps(&mut self, plan: &Plan, containers: &[ServiceRun]) {
+        if plan.steps.is_empty() && containers.is_empty() {
             self.line(format_args!(
                 "{GREEN}{}{GREEN:#}: nothing to do",
                 plan.mail_host
@@ -338,6 +337,17 @@ impl Printer {
                 "  keep {} = {} in mailu.toml",
                 drawn.key, drawn.value
             ));
+        }
+        for one in containers {
+            let verb = match one.done {
+                Done::Created => "make",
+                Done::Started => "start",
+                _ => "make anew",
+            };
+            self.line(format_args!("  {verb} container {}", one.container));
+            for line in &one.why {
+                self.line(format_args!("      {DIM}{line}{DIM:#}"));
+            }
         }
     }
 

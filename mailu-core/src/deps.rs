@@ -759,8 +759,10 @@ mod tests {
     #[test]
     fn somebody_s_traefik_stays_alone() {
         let root = Path::new("/opt/agency_stack");
-        let mut place = Place::default();
-        place.containers = vec![Container::new("proxy", "docker.io/library/traefik:v2.11")];
+        let mut place = Place {
+            containers: vec![Container::new("proxy", "docker.io/library/traefik:v2.11")],
+            ..Place::default()
+        };
         assert_eq!(
             traefik(root, &config(""), &place).expect("a plan"),
             Steps::default()

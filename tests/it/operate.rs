@@ -269,7 +269,7 @@ fn status_measures_and_compares() {
     host.root
         .edit("mailu.env", "LOG_LEVEL=INFO", "LOG_LEVEL=DEBUG");
     host.engine.change("mailu_admin", |c| {
-        c.image = c.image.replace("2024.06.57", "2024.06.50")
+        c.image = c.image.replace("2024.06.57", "2024.06.50");
     });
     let report = host.status();
     let drift = |name: &str| service(&report, name)["drift"].to_string();

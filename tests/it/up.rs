@@ -227,6 +227,16 @@ fn only_services_that_read_what_changed_are_made_anew() {
     ] {
         root.run(&["config", "set", setting]).expect_code(0);
         let before = ids(&engine);
+        let plan = run(&root, &engine, &["plan"]).expect_code(0);
+        for service in SERVICES {
+            let said = format!("make anew container mailu_{service}\n");
+            assert_eq!(
+                plan.out.contains(&said),
+                expected.contains(&service),
+                "{}",
+                plan.out
+            );
+        }
         let said = run(&root, &engine, &["apply"]).expect_code(0);
         assert_eq!(
             made_anew(&engine, &before),
@@ -423,6 +433,29 @@ fn an_interrupt_stops_where_the_same_command_continues() {
     engine.program("admin", &["/bin/sh"], |_, _| Answer::default());
     run(&root, &engine, &QUIET).expect_code(0);
     assert_eq!(state(&root), "installed");
+}
+
+#[test]
+fn an_engine_that_goes_away_is_said() {
+    let root = Root::new();
+    let (engine, _) = engine(&root);
+    let engine = Arc::new(engine);
+    let gone = engine.clone();
+    engine.fate("admin", Fate::Slow(1_000_000));
+    engine.program("admin", &["/bin/sh"], move |_, _| {
+        let gone = gone.clone();
+        std::thread::spawn(move || gone.vanish());
+        Answer::failed(7, "")
+    });
+    let failed = run(&root, &engine, &[&QUIET[..], &["--wait=3"]].concat()).expect_code(2);
+    assert!(
+        failed
+            .err
+            .contains("the Docker engine does not answer any more"),
+        "{}",
+        failed.err
+    );
+    assert_eq!(state(&root), "incomplete");
 }
 
 /// Every call that changes something fails once; the next run goes on to the same end.

@@ -68,7 +68,7 @@ fn show(global: &Global, printer: &mut Printer, of: &CertsOf, probe: bool) -> Re
             printer.certificates(report);
             printer.findings(&report.findings);
         },
-        |report| report.needs_an_eye(),
+        Report::needs_an_eye,
     )
 }
 

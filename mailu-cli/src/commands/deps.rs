@@ -23,5 +23,6 @@ pub(crate) fn provide(
         mailu.install_dependencies(layout, request, &mut progress)?
     };
     printer.findings(&done.findings);
-    printer.dependencies(&done, dry_run)
+    printer.dependencies(&done, dry_run);
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Printing what the operating verbs found and did.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -150,7 +151,7 @@ impl Printer {
                 };
                 let space = " ".repeat(width - cell.chars().count());
                 let gap = if column == 0 { "" } else { "  " };
-                line.push_str(&format!("{gap}{style}{cell}{style:#}{space}"));
+                let _ = write!(line, "{gap}{style}{cell}{style:#}{space}");
             }
             self.line(line.trim_end());
         }
@@ -261,13 +262,14 @@ impl Printer {
                         bytes(queue.bytes)
                     );
                     if let Some(age) = queue.oldest_age(mailu_core::host::now()) {
-                        text.push_str(&format!(", the oldest for {}", span(age)));
+                        let _ = write!(text, ", the oldest for {}", span(age));
                     }
                     for reason in queue.reasons.iter().take(3) {
-                        text.push_str(&format!(
+                        let _ = write!(
+                            text,
                             "\n              {} × {}",
                             reason.recipients, reason.reason
-                        ));
+                        );
                     }
                     text
                 }

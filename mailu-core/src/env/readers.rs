@@ -109,25 +109,26 @@ fn readers(name: &str) -> Option<&'static [&'static str]> {
         | "ROUNDCUBE_DB_NAME"
         | "ROUNDCUBE_PLUGINS" => WEBMAIL,
         "FETCHMAIL_DELAY" => Some(&["fetchmail"]),
-        "SECRET_KEY" | "SECRET_KEY_FILE" => Some(&["admin", "webmail"]),
         "DOMAIN" | "RECIPIENT_DELIMITER" => Some(&["admin", "front", "imap", "smtp"]),
         "HOSTNAMES" => Some(&["admin", "front", "imap", "smtp", "webmail", "fetchmail"]),
         "POSTMASTER" => Some(&["admin", "front", "imap"]),
         "SUBNET" => Some(&["admin", "front", "imap", "smtp", "antispam", "resolver"]),
-        "TLS_FLAVOR" | "API" | "WEB_API" | "PORTS" | "TLS_PERMISSIVE" => Some(&["admin", "front"]),
+        "TLS_FLAVOR" | "API" | "WEB_API" | "PORTS" | "TLS_PERMISSIVE" | "SMTP_ADDRESS" => {
+            Some(&["admin", "front"])
+        }
         "DEFER_ON_TLS_ERROR" => Some(&["admin", "smtp"]),
         "ADMIN" | "WEB_ADMIN" | "WEB_WEBMAIL" | "WEBMAIL" => Some(&["admin", "front", "webmail"]),
         "FULL_TEXT_SEARCH" => Some(&["admin", "imap", "webmail"]),
         "FULL_TEXT_SEARCH_ATTACHMENTS" => Some(&["admin", "imap"]),
-        "PERMANENT_SESSION_LIFETIME" | "SQLALCHEMY_DATABASE_URI_ROUNDCUBE" => {
-            Some(&["admin", "webmail"])
-        }
+        "SECRET_KEY"
+        | "SECRET_KEY_FILE"
+        | "PERMANENT_SESSION_LIFETIME"
+        | "SQLALCHEMY_DATABASE_URI_ROUNDCUBE" => Some(&["admin", "webmail"]),
         "FETCHMAIL_ENABLED" | "DEBUG" => Some(&["admin", "fetchmail"]),
         "MESSAGE_SIZE_LIMIT" => Some(&["front", "smtp", "webmail"]),
         "RELAYNETS" => Some(&["smtp", "antispam"]),
         // Every container parses it; these act on it.
         "PROXY_PROTOCOL" => Some(&["front", "imap", "fetchmail"]),
-        "SMTP_ADDRESS" => Some(&["admin", "front"]),
         "REDIS_ADDRESS" => Some(&["admin", "antispam"]),
         "ANTISPAM_ADDRESS" => Some(&["front", "imap", "smtp"]),
         _ => ALL,
@@ -149,6 +150,31 @@ mod tests {
         assert!(reads("admin", "DB_PW_FILE") && !reads("smtp", "DB_PW_FILE"));
         assert!(reads("webmail", "SECRET_KEY_FILE") && !reads("smtp", "SECRET_KEY"));
         assert!(reads("smtp", "RELAYPASSWORD_FILE"));
+    }
+
+    /// Of a variable that is added to the table, somebody has to look up who reads it.
+    #[test]
+    fn what_all_read_is_known() {
+        use super::super::table::{Rule, VARIABLES};
+        let all: Vec<&str> = VARIABLES
+            .iter()
+            .filter(|variable| !matches!(variable.rule, Rule::Removed(_) | Rule::NextRelease))
+            .map(|variable| variable.name)
+            .filter(|name| readers(name).is_none())
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "LOG_LEVEL",
+                "TZ",
+                "LD_PRELOAD",
+                "CPU_COUNT",
+                "ADMIN_ADDRESS",
+                "FRONT_ADDRESS",
+                "I_KNOW_MY_SETUP_DOESNT_FIT_REQUIREMENTS_AND_WONT_FILE_ISSUES_WITHOUT_PATCHES",
+                "MAILU_HELM_CHART",
+            ]
+        );
     }
 
     /// Every name here is one that the table has.

@@ -1041,7 +1041,7 @@ fn container(there: ContainerInspectResponse) -> Container {
     );
     out.id = there.id.unwrap_or_default();
     out.image_id = there.image.unwrap_or_default();
-    out.created_at = there.created.map(|at| at.to_string());
+    out.created_at = there.created;
     out.restarts = there
         .restart_count
         .and_then(|n| u64::try_from(n).ok())

@@ -26,6 +26,7 @@ mod operate;
 mod pause;
 mod perform;
 mod preflight;
+mod preview;
 mod probe;
 mod ready;
 mod root;

@@ -1,6 +1,7 @@
 //! Starting, stopping and restarting services, and running programs in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -273,7 +274,6 @@ impl Mailu {
         } else {
             (call.status().map_err(failed)?, String::new(), String::new())
         };
-        use std::os::unix::process::ExitStatusExt as _;
         let code = status.code().or_else(|| Some(128 + status.signal()?));
         Ok(Executed {
             service: service.to_owned(),

@@ -252,7 +252,7 @@ fn roots(addresses: &[IpAddr]) -> Vec<SocketAddr> {
     let at = |ip: IpAddr| SocketAddr::new(ip, lookup::PORT);
     let global = |address: &&IpAddr| !address.is_loopback();
     if addresses.iter().filter(global).any(IpAddr::is_ipv4)
-        || addresses.iter().all(|a| a.is_loopback())
+        || addresses.iter().all(IpAddr::is_loopback)
     {
         ROOTS.map(|ip| at(ip.into())).to_vec()
     } else {
@@ -350,10 +350,9 @@ fn greeting(at: SocketAddr) -> Result<String, String> {
     let mut stream = TcpStream::connect_timeout(&at, PATIENCE).map_err(worded)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(worded)?;
     let mut buffer = [0_u8; 512];
-    let length = match stream.read(&mut buffer) {
-        Ok(length) => length,
+    let Ok(length) = stream.read(&mut buffer) else {
         // It let us in, which is what matters; it may not like to be called from here.
-        Err(_) => return Ok(String::new()),
+        return Ok(String::new());
     };
     let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
     Ok(text.lines().next().unwrap_or_default().trim().to_owned())
@@ -455,9 +454,9 @@ fn disk(holds: Holds, path: &Path) -> Option<Disk> {
         holds,
         there,
         device,
-        u64::from(room.blocks_available()).saturating_mul(u64::from(room.fragment_size())),
+        room.blocks_available().saturating_mul(room.fragment_size()),
     );
-    disk.free_files = (room.files() > 0).then(|| u64::from(room.files_available()));
+    disk.free_files = (room.files() > 0).then(|| room.files_available());
     Some(disk)
 }
 
@@ -561,9 +560,9 @@ fn daemon() -> Daemon {
         Some(_) => Some(true),
         None => file.get(name).and_then(serde_json::Value::as_bool),
     };
-    let mut daemon = Daemon::default();
-    daemon.userland_proxy = switch("userland-proxy");
-    daemon.iptables = switch("iptables");
-    daemon.ip6tables = switch("ip6tables");
-    daemon
+    Daemon {
+        userland_proxy: switch("userland-proxy"),
+        iptables: switch("iptables"),
+        ip6tables: switch("ip6tables"),
+    }
 }

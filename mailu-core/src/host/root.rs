@@ -12,6 +12,7 @@ use super::hints;
 use super::lock;
 use super::observe;
 use super::perform::{Progress, perform};
+use super::preview;
 use crate::config::Config;
 use crate::config::edit::Document;
 use crate::dkim;
@@ -24,7 +25,7 @@ use crate::plan::{
     self, CertificatePair, Deployment, Entry, Fresh, Nothing, Observed, Plan, Request,
 };
 use crate::secret::{Secret, Secrets};
-use crate::start::{self, Run};
+use crate::start::{self, Run, ServiceRun};
 
 /// The name of the first account's document among the secrets.
 const FIRST_ACCOUNT: &str = "first_account";
@@ -145,6 +146,9 @@ pub struct Outcome {
     /// What was found on this host before; absent where it was not to be started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preflight: Option<crate::preflight::Report>,
+    /// Which containers would be touched, where that was only planned; what only Compose can tell is not among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ServiceRun>,
     /// What bringing it up did and found; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
@@ -359,7 +363,11 @@ impl Mailu {
     /// As [`plan::deploy`], and [`ErrorKind::Io`] if something cannot be read.
     pub fn plan(&self, layout: &Layout, request: &Request) -> Result<Outcome, Error> {
         let deployment = prepare(layout, request, &mut Nothing)?;
-        Ok(outcome(layout, deployment, false))
+        let containers = preview::touched(layout, &deployment.0);
+        Ok(Outcome {
+            containers,
+            ..outcome(layout, deployment, false)
+        })
     }
 
     /// Brings the deployment at `layout` on disk to what its configuration and `request` say.
@@ -644,6 +652,7 @@ fn outcome(
         performed,
         next,
         preflight: None,
+        containers: Vec::new(),
         run: None,
     }
 }

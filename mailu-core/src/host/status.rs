@@ -77,10 +77,11 @@ impl Mailu {
         let mut observed = observed(layout, &config, docker.as_ref(), usage);
         observed.certificates = Some(self.certificates(layout, false)?);
         let details = Details::of(layout, &config);
-        let mut urls = Addresses::default();
-        urls.admin = details.admin_url;
-        urls.webmail = details.webmail_url;
-        urls.api = details.api_url;
+        let urls = Addresses {
+            admin: details.admin_url,
+            webmail: details.webmail_url,
+            api: details.api_url,
+        };
         let mut report = status::judge(&config, urls, &observed);
         hints::findings(&mut report.findings, self.root());
         Ok(report)
@@ -90,10 +91,7 @@ impl Mailu {
 /// An error as a finding.
 fn about(error: &Error, subject: &str) -> Finding {
     let finding = Finding::error(error.code(), subject, error.to_string());
-    error
-        .hints()
-        .iter()
-        .fold(finding, |finding, hint| finding.hint(hint))
+    error.hints().iter().fold(finding, Finding::hint)
 }
 
 /// The files that say what runs, and what they say.

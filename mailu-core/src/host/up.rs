@@ -156,7 +156,14 @@ impl Mailu {
         let (deployment, _) = prepare(layout, &request, &mut Nothing)?;
         Up::new(layout, deployment, *options, progress, &lock)?
             .run()
-            .map_err(|error| super::hints::error(error, layout.root()))
+            .map_err(|error| {
+                let refused = matches!(error.code(), "engine.refused" | "engine.slow");
+                if refused && Docker::connect().is_err() {
+                    engine_gone(error)
+                } else {
+                    super::hints::error(error, layout.root())
+                }
+            })
     }
 }
 
@@ -445,7 +452,7 @@ impl<'a> Up<'a> {
                     let known = std::error::Error::source(&error)
                         .and_then(|cause| start::explain(&cause.to_string()));
                     match known {
-                        Some(trouble) => described(error, &trouble, ""),
+                        Some(trouble) => described(&error, &trouble, ""),
                         None => error,
                     }
                 })?;
@@ -763,21 +770,12 @@ impl<'a> Up<'a> {
 
     /// An engine that is restarted comes back.
     fn reconnect(&mut self, away: &mut Option<Instant>, error: Error) -> Result<(), Error> {
-        let since = match away {
-            Some(since) => *since,
-            None => {
-                self.say("the Docker engine does not answer; waiting for it");
-                *away.insert(Instant::now())
-            }
-        };
-        if since.elapsed() > ENGINE_PATIENCE {
-            return Err(Error::new(
-                ErrorKind::Docker,
-                "engine.gone",
-                "go on: the Docker engine does not answer any more",
-            )
-            .source(error)
-            .hint("`systemctl status docker` says why; once it runs, the same command continues"));
+        if away.is_none() {
+            self.say("the Docker engine does not answer; waiting for it");
+        }
+        let since = *away.get_or_insert_with(Instant::now);
+        if since.elapsed() > self.options.wait.unwrap_or(ENGINE_PATIENCE) {
+            return Err(engine_gone(error));
         }
         if let Ok(docker) = Docker::connect() {
             self.docker = docker;
@@ -904,7 +902,7 @@ impl<'a> Up<'a> {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         let said = format!("{error} {}", cause.unwrap_or_default());
         match start::explain(&said) {
-            Some(trouble) => self.holder(described(error, &trouble, &said), &trouble),
+            Some(trouble) => self.holder(described(&error, &trouble, &said), &trouble),
             None => error,
         }
     }
@@ -1178,11 +1176,21 @@ fn worth_saying(line: &str) -> bool {
         || line.starts_with("Pulling ") && line.ends_with("...")
 }
 
+fn engine_gone(error: Error) -> Error {
+    Error::new(
+        ErrorKind::Docker,
+        "engine.gone",
+        "go on: the Docker engine does not answer any more",
+    )
+    .source(error)
+    .hint("`systemctl status docker` says why; once it runs, the same command continues")
+}
+
 fn with_hints(error: Error, hints: Vec<String>) -> Error {
     hints.into_iter().fold(error, Error::hint)
 }
 
-fn described(error: Error, trouble: &Trouble, said: &str) -> Error {
+fn described(error: &Error, trouble: &Trouble, said: &str) -> Error {
     let line = said
         .lines()
         .rev()

@@ -311,7 +311,7 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
                 .execute(&antispam, &["curl", "-sS", "-m", "10", &url], None, EXECUTE)?;
         let vault = Secret::new(said.out);
         match start::dkim_text(&vault, &domain, &selector) {
-            Some(text) if start::published(&[text.clone()], &wanted) => live.push(domain.clone()),
+            Some(text) if start::published(std::slice::from_ref(&text), &wanted) => live.push(domain.clone()),
             Some(_) => up.report.findings.push(
                 Finding::error(
                     "install.dkim_other",

@@ -92,11 +92,11 @@ pub fn deploy(
     let installed = planner.installed.take();
     let plan = planner.finish(resolved.drawn)?;
     Ok(Deployment {
-        installed,
         plan,
         config,
         secrets,
         rendered,
+        installed,
     })
 }
 

@@ -220,12 +220,14 @@ fn everything_is_found_at_once_and_each_check_can_be_skipped() {
     assert_eq!(error.all_findings(), report.findings);
     assert!(error.hints()[0].contains("--skip-check preflight.root --skip-check preflight.engine"));
 
-    let mut options = Options::default();
-    options.skip = CHECKS
-        .iter()
-        .filter(|check| check.skippable)
-        .map(|check| check.id.to_owned())
-        .collect();
+    let options = Options {
+        skip: CHECKS
+            .iter()
+            .filter(|check| check.skippable)
+            .map(|check| check.id.to_owned())
+            .collect(),
+        ..Options::default()
+    };
     assert!(options.known().is_ok());
     let report = judge(&config, &facts, &options);
     assert!(report.ready);
@@ -307,7 +309,7 @@ fn old_and_broken_engines_are_refused_with_the_reason() {
         ["error preflight.compose"]
     );
     let podman = only(STORE, |_, facts| {
-        engine_of(facts).other = Some("Podman Engine".into())
+        engine_of(facts).other = Some("Podman Engine".into());
     });
     assert!(podman.message.contains(".dockerenv"));
     assert!(
@@ -356,6 +358,7 @@ fn logging_needs_a_driver_that_is_there() {
 
 #[test]
 fn rights_memory_and_room() {
+    const GB: u64 = 1_000_000_000;
     assert_eq!(
         short(STORE, |_, facts| facts.privileged = false),
         ["error preflight.root"]
@@ -383,7 +386,6 @@ fn rights_memory_and_room() {
             facts.disks[1].device = if together { 1 } else { 2 };
         })
     };
-    const GB: u64 = 1_000_000_000;
     assert_eq!(disk(50 * GB, 50 * GB, false), [""; 0]);
     assert_eq!(disk(GB / 2, 50 * GB, false), ["error preflight.disk"]);
     assert_eq!(disk(50 * GB, 3 * GB, false), ["error preflight.disk"]);
@@ -899,7 +901,7 @@ fn traefik_runs_is_new_enough_and_sees_containers() {
     assert!(one(|c| drop(c.mounts.remove(0))).message.contains("socket"));
     let constrained = one(|c| {
         c.command
-            .push("--providers.docker.constraints=Label(`a`,`b`)".into())
+            .push("--providers.docker.constraints=Label(`a`,`b`)".into());
     });
     assert_eq!(constrained.severity, Severity::Warning);
     for image in [
@@ -993,6 +995,7 @@ fn missing_entry_points_are_answered_with_the_arguments_for_them() {
 
 #[test]
 fn nothing_else_may_be_on_an_entry_point_where_the_server_speaks_first() {
+    const ON: (&str, &str) = ("traefik.enable", "true");
     let beside = |labels: &[(&str, &str)], default: bool| {
         short(STORE, |config, facts| {
             let engine = engine_of(facts);
@@ -1007,7 +1010,6 @@ fn nothing_else_may_be_on_an_entry_point_where_the_server_speaks_first() {
             with_traefik(config, facts);
         })
     };
-    const ON: (&str, &str) = ("traefik.enable", "true");
     let error = ["error preflight.entrypoints"];
     let taken = ("traefik.tcp.routers.x.entrypoints", "smtp");
     assert_eq!(beside(&[ON, taken], true), error);

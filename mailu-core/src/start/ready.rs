@@ -57,9 +57,8 @@ fn failed(code: &'static str, why: impl Into<String>, hints: &[&str]) -> Readine
 pub fn patience(service: &str) -> Duration {
     Duration::from_secs(match service {
         "resolver" | "redis" => 90,
-        // It makes its database, and migrates it.
-        "admin" => 240,
-        "antispam" => 240,
+        // Admin makes its database, and migrates it; Rspamd waits for admin.
+        "admin" | "antispam" => 240,
         "antivirus" => 420,
         _ => 150,
     })

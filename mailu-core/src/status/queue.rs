@@ -46,8 +46,8 @@ impl Queue {
 struct Message {
     queue_name: String,
     arrival_time: i64,
-    #[serde(default)]
-    message_size: u64,
+    #[serde(default, rename = "message_size")]
+    size: u64,
     #[serde(default)]
     recipients: Vec<Recipient>,
 }
@@ -66,7 +66,7 @@ pub fn queue(text: &str) -> Queue {
             continue;
         };
         queue.messages += 1;
-        queue.bytes = queue.bytes.saturating_add(message.message_size);
+        queue.bytes = queue.bytes.saturating_add(message.size);
         *queue.queues.entry(message.queue_name).or_default() += 1;
         let oldest = queue.oldest.get_or_insert(message.arrival_time);
         *oldest = (*oldest).min(message.arrival_time);
@@ -83,7 +83,7 @@ pub fn queue(text: &str) -> Queue {
         .into_iter()
         .map(|(reason, recipients)| QueueReason { reason, recipients })
         .collect();
-    reasons.sort_by(|a, b| b.recipients.cmp(&a.recipients));
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.recipients));
     reasons.truncate(REASONS);
     queue.reasons = reasons;
     queue

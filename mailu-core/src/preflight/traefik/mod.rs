@@ -294,10 +294,9 @@ fn provider(config: &Config, container: &Container, settings: &Settings, out: &m
         .get("providers.docker.endpoint")
         .is_some_and(|endpoint| !endpoint.starts_with("unix://"));
     let socket = container.mounts.iter().any(|(source, target)| {
-        target.ends_with(".sock")
-            || source.ends_with(".sock")
-            || target == "/var/run"
-            || target == "/run"
+        let is_socket =
+            |path: &str| std::path::Path::new(path).extension() == Some("sock".as_ref());
+        is_socket(target) || is_socket(source) || target == "/var/run" || target == "/run"
     });
     if !elsewhere && !socket && !container.environment.contains_key("DOCKER_HOST") {
         out.push(

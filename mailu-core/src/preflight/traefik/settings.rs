@@ -61,12 +61,11 @@ fn arguments(container: &Container) -> BTreeMap<String, String> {
         let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else {
             continue;
         };
-        let (key, value) = match flag.split_once('=') {
-            Some((key, value)) => (key, value.trim_matches(['"', '\'']).to_owned()),
-            None => {
-                let next = words.next_if(|next| !next.starts_with('-'));
-                (flag, next.map_or_else(|| "true".to_owned(), Clone::clone))
-            }
+        let (key, value) = if let Some((key, value)) = flag.split_once('=') {
+            (key, value.trim_matches(['"', '\'']).to_owned())
+        } else {
+            let next = words.next_if(|next| !next.starts_with('-'));
+            (flag, next.map_or_else(|| "true".to_owned(), Clone::clone))
         };
         if key.contains('.') || key.eq_ignore_ascii_case("configfile") {
             values.insert(key.to_ascii_lowercase(), value);
@@ -312,13 +311,12 @@ fn flatten_yaml(at: &str, value: &Yaml<'_>, out: &mut BTreeMap<String, String>, 
 
 fn scalar(value: &Yaml<'_>) -> Option<String> {
     Some(match value {
-        Yaml::Value(Scalar::String(text)) => text.to_string(),
         Yaml::Value(Scalar::Integer(number)) => number.to_string(),
         Yaml::Value(Scalar::Boolean(on)) => on.to_string(),
         Yaml::Value(Scalar::FloatingPoint(number)) => number.to_string(),
         // `docker:` without anything below it is there all the same.
         Yaml::Value(Scalar::Null) => "true".to_owned(),
-        Yaml::Representation(text, ..) => text.to_string(),
+        Yaml::Value(Scalar::String(text)) | Yaml::Representation(text, ..) => text.to_string(),
         _ => return None,
     })
 }
