@@ -10,6 +10,7 @@ mod support;
 
 mod again;
 mod checks;
+mod clients;
 mod engine;
 mod interrupted;
 mod mail;
