@@ -92,6 +92,6 @@ fn small_changes(server: &Server) {
             .collect();
         assert_eq!(touched, [expected], "{key}");
     }
-    server.mail_in("after small changes");
-    server.log_in();
+    Server::mail_in("after small changes");
+    Server::log_in();
 }

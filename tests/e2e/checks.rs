@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Waits until mail programs accept the certificate.
-    pub(crate) fn has_certificate(&self) {
+    pub(crate) fn has_certificate() {
         let mut why = String::new();
         let start = std::time::Instant::now();
         while start.elapsed() < Duration::from_secs(120) {
@@ -71,7 +71,7 @@ impl Server {
 
     /// Mail comes in and goes out, pages are served, and strangers get nothing. `tag` tells this installation's messages from those of
     /// others in the same world.
-    pub(crate) fn delivers(&self, tag: &str) {
+    pub(crate) fn delivers(tag: &str) {
         comes_in(tag);
         goes_out(tag);
         for page in ["webmail", "admin"] {

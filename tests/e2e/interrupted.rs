@@ -174,7 +174,6 @@ fn points() -> u32 {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a sweep says what it did")]
 fn killed_anywhere_the_same_command_goes_on() {
     let _alone = world::alone();
     let case = Case::new();

@@ -27,8 +27,8 @@ fn mail_in_and_out_behind_traefik() {
         },
     );
     server.root.run(&["apply"]).expect_code(0);
-    server.has_certificate();
-    server.delivers("traefik");
+    Server::has_certificate();
+    Server::delivers("traefik");
     in_a_browser();
 }
 

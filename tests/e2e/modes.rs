@@ -18,9 +18,9 @@ const LIGHT: [&str; 6] = [
 fn letsencrypt_without_a_proxy() {
     let _alone = world::alone();
     let more = ["--set", "tls.mode=letsencrypt"];
-    let server = Server::install(Root::new(), &[&LIGHT[..], &more].concat());
-    server.has_certificate();
-    server.delivers("letsencrypt");
+    let _server = Server::install(Root::new(), &[&LIGHT[..], &more].concat());
+    Server::has_certificate();
+    Server::delivers("letsencrypt");
 }
 
 #[test]
@@ -30,9 +30,9 @@ fn passthrough() {
     let network = Network::make();
     traefik.start(&network, &[]);
     let more = ["--set", "tls.mode=passthrough"];
-    let server = Server::install(Root::new(), &[&LIGHT[..], &more].concat());
-    server.has_certificate();
-    server.delivers("passthrough");
+    let _server = Server::install(Root::new(), &[&LIGHT[..], &more].concat());
+    Server::has_certificate();
+    Server::delivers("passthrough");
     assert!(
         traefik.certificates().is_empty(),
         "Traefik has asked for certificates: {:?}",
@@ -56,7 +56,7 @@ fn certificate_from_files() {
     // From the first moment.
     let fetched = fetch(ADMIN, PASSWORD, &["--verify"]);
     assert!(fetched.ok, "{fetched:?}");
-    server.delivers("cert");
+    Server::delivers("cert");
 
     // A new pair in the old place is served after `apply`.
     let served = world::served("mail.example.com:993");

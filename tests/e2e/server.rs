@@ -70,9 +70,9 @@ impl Drop for Up {
 /// An installed server. It goes in the order of its parts.
 pub(crate) struct Server {
     _up: Up,
-    _traefik: Traefik,
+    traefik: Traefik,
     _network: Network,
-    _zone: Zone,
+    zone: Zone,
     install: Vec<String>,
     pub(crate) root: Root,
 }
@@ -109,22 +109,22 @@ impl Server {
         install.extend(CHECKS.map(str::to_owned));
         let mut server = Self {
             _up: Up(&["mailu_front", "mailu_admin", "mailu_smtp"]),
-            _traefik: traefik,
+            traefik,
             _network: network,
-            _zone: names,
+            zone: names,
             install,
             root,
         };
         server.again().expect_code(0);
         let zone = server.root.read("dns/example.com.zone");
-        let before = std::mem::replace(&mut server._zone, Zone::load("example.com", &zone));
+        let before = std::mem::replace(&mut server.zone, Zone::load("example.com", &zone));
         std::mem::forget(before);
         wait_long("a certificate", Duration::from_secs(120), || {
-            let all = server._traefik.certificates();
+            let all = server.traefik.certificates();
             all.contains(&"mail.example.com".to_owned()).then_some(())
         });
         server.root.run(&["apply"]).expect_code(0);
-        server.log_in();
+        Server::log_in();
         server
     }
 
@@ -135,7 +135,7 @@ impl Server {
     }
 
     /// Waits until the administrator's mail can be read.
-    pub(crate) fn log_in(&self) {
+    pub(crate) fn log_in() {
         let mut why = String::new();
         wait_long("a login over IMAPS", Duration::from_secs(60), || {
             let fetched = fetch(ADMIN, PASSWORD, &["--verify"]);
@@ -145,7 +145,7 @@ impl Server {
     }
 
     /// Sends a message in, and waits until it can be read.
-    pub(crate) fn mail_in(&self, subject: &str) {
+    pub(crate) fn mail_in(subject: &str) {
         arrives_in(ADMIN, PASSWORD, subject);
     }
 }

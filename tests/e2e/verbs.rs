@@ -138,7 +138,7 @@ pub(crate) fn healthy(server: &Server) {
     let run = server.root.run(&["start"]).expect_code(0);
     assert!(run.out.contains("ready"), "{}", run.out);
     all_is_well(server);
-    server.mail_in("after stop and start");
+    Server::mail_in("after stop and start");
 }
 
 fn certificates_and_checks(server: &Server, code: i32) {
@@ -283,7 +283,7 @@ pub(crate) fn absent(server: &Server) {
 
     // What was kept is all that is needed.
     server.again().expect_code(0);
-    server.log_in();
+    Server::log_in();
     all_is_well(server);
 
     let run = server

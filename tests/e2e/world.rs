@@ -500,25 +500,6 @@ pub(crate) fn browse(steps: &Value) -> Vec<Value> {
     serde_json::from_str(&printed).unwrap()
 }
 
-/// Ends the engine as a new version of its package does, and waits until it and the world are back.
-pub(crate) fn restart_engine() {
-    let pid = || std::fs::read_to_string("/run/docker.pid").ok();
-    let before = pid();
-    succeed(Command::new("sh").args(["-c", "kill $(cat /run/docker.pid)"]));
-    wait_long("another engine", Duration::from_secs(120), || {
-        (pid().is_some() && pid() != before).then_some(())
-    });
-    wait_long("the world", Duration::from_secs(120), || {
-        Command::new("docker")
-            .args(["exec", "world_outside", "test", "-e", "/run/ready"])
-            .output()
-            .unwrap()
-            .status
-            .success()
-            .then_some(())
-    });
-}
-
 /// Removes all containers whose names begin so.
 pub(crate) fn remove_containers(prefix: &str) {
     let filter = format!("name=^/?{prefix}");

@@ -392,7 +392,7 @@ fn with_engine(root: &Root, engine: &FakeEngine, args: &[&str]) -> Run {
 /// A front that runs since long ago. Its Dovecot is alive when it was asked `dead` times, and shows each of `shown` once, the last for ever.
 fn front(engine: &FakeEngine, dead: usize, shown: &[&(String, String)]) {
     let mut container = FakeContainer::of("mailu", "front", "ghcr.io/mailu/nginx:2024.06.57");
-    container.started = "2026-01-01T00:00:00Z".to_owned();
+    "2026-01-01T00:00:00Z".clone_into(&mut container.started);
     engine.add(container);
     let mut asked = 0;
     engine.program("front", &["sh", "-c"], move |_, _| {

@@ -655,7 +655,7 @@ fn make(
     new.name.clone_from(&service.container);
     new.image_id = image;
     new.state = "created";
-    new.started = "0001-01-01T00:00:00Z".to_owned();
+    "0001-01-01T00:00:00Z".clone_into(&mut new.started);
     new.environment.clone_from(&service.environment);
     new.networks.clone_from(&service.networks);
     new.published.clone_from(&service.published);
