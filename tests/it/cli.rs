@@ -127,7 +127,7 @@ fn without_docker_it_says_what_no_start_would_do() {
     let run = finished(output).expect_code(2);
     assert!(
         run.err
-            .contains("the Docker engine at unix:///nonexistent.sock")
+            .contains("does not answer at unix:///nonexistent.sock")
             && run.err.contains("--no-start")
             && run.err.contains("nothing was changed"),
         "{}",

@@ -435,29 +435,6 @@ fn an_interrupt_stops_where_the_same_command_continues() {
     assert_eq!(state(&root), "installed");
 }
 
-#[test]
-fn an_engine_that_goes_away_is_said() {
-    let root = Root::new();
-    let (engine, _) = engine(&root);
-    let engine = Arc::new(engine);
-    let gone = engine.clone();
-    engine.fate("admin", Fate::Slow(1_000_000));
-    engine.program("admin", &["/bin/sh"], move |_, _| {
-        let gone = gone.clone();
-        std::thread::spawn(move || gone.vanish());
-        Answer::failed(7, "")
-    });
-    let failed = run(&root, &engine, &[&QUIET[..], &["--wait=3"]].concat()).expect_code(2);
-    assert!(
-        failed
-            .err
-            .contains("the Docker engine does not answer any more"),
-        "{}",
-        failed.err
-    );
-    assert_eq!(state(&root), "incomplete");
-}
-
 /// Every call that changes something fails once; the next run goes on to the same end.
 #[test]
 fn a_failure_anywhere_is_made_good_by_the_next_run() {

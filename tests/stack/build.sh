@@ -135,7 +135,7 @@ debian() {
     install_wanted
     # From where the machine's own packages come, if it is this release.
     mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $release" "Created-By: Packages" 2>/dev/null | grep -m 1 '^http.*debian/*$' || true)
-    debootstrap --variant=minbase --include=ca-certificates "$release" "$work/debian" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+    debootstrap --variant=minbase --include=ca-certificates "$release" "$work/debian" ${mirror:+"$mirror"} >"$work/log" 2>&1 ||
         { tail -n 20 "$work/log" >&2; exit 1; }
     rm -rf "$work"/debian/var/cache/apt/archives/*.deb "$work"/debian/var/lib/apt/lists/*
     tar -C "$work/debian" -c . | docker import --change "LABEL \"$label\"=\"$1\"" - "$(tag debian)" >/dev/null

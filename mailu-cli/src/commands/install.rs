@@ -90,7 +90,9 @@ fn ready(
     let options = check::options(&args.checks);
     request.skip = Some(options.skip.clone());
     let report = mailu.check(layout, request, &options)?;
-    report.refusal()?;
+    report.refusal().map_err(|error| {
+        error.hint("`--no-start` writes the files, and leaves everything else for later")
+    })?;
     printer.findings(&check::remarks(&report));
     Ok(report)
 }

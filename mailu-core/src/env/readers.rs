@@ -18,7 +18,10 @@ pub fn reads(service: &str, name: &str) -> bool {
 /// The services that read `name`; nothing if all may.
 fn readers(name: &str) -> Option<&'static [&'static str]> {
     // Admin takes each of its settings from a file, too.
-    if let Some(of) = name.strip_suffix("_FILE").filter(|of| *of != "SECRET_KEY") {
+    if let Some(of) = name
+        .strip_suffix("_FILE")
+        .filter(|of| !matches!(*of, "SECRET_KEY" | "SQLITE_DATABASE"))
+    {
         return match readers(of) {
             Some(services) if services.contains(&"admin") => ADMIN,
             _ => ALL,
@@ -165,6 +168,7 @@ mod tests {
         assert_eq!(
             all,
             [
+                "SUBNET6",
                 "LOG_LEVEL",
                 "TZ",
                 "LD_PRELOAD",

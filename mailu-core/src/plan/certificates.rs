@@ -120,6 +120,10 @@ fn written(record: &Record) -> Result<Content, Error> {
 /// # Errors
 ///
 /// [`ErrorKind::Corrupt`] if the record cannot be read.
+#[cfg_attr(
+    not(feature = "host"),
+    expect(dead_code, reason = "the host asks for it")
+)]
 pub(crate) fn origin(
     layout: &Layout,
     config: &Config,

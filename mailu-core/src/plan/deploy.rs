@@ -33,6 +33,10 @@ pub struct Deployment {
     pub rendered: Rendered,
     /// The mark of an installation, which is set once the server has shown that it works; nothing if it is there already, or
     /// if the server is not to be started.
+    #[cfg_attr(
+        not(feature = "host"),
+        expect(dead_code, reason = "the host asks for it")
+    )]
     pub(crate) installed: Option<Step>,
 }
 

@@ -26,7 +26,9 @@ use crate::network::Drawn;
 use crate::secret::Secret;
 
 pub use certificates::certificates;
+#[cfg(feature = "host")]
 pub(crate) use certificates::origin;
+#[cfg(feature = "host")]
 pub(crate) use deploy::STARTING;
 pub use deploy::{Deployment, deploy};
 pub(crate) use merge::{Verdict, decide};
