@@ -20,7 +20,7 @@ fn readers(name: &str) -> Option<&'static [&'static str]> {
     // Admin takes each of its settings from a file, too.
     if let Some(of) = name
         .strip_suffix("_FILE")
-        .filter(|of| !matches!(*of, "SECRET_KEY" | "SQLITE_DATABASE"))
+        .filter(|of| *of != "SECRET_KEY" && name != "SQLITE_DATABASE_FILE")
     {
         return match readers(of) {
             Some(services) if services.contains(&"admin") => ADMIN,
