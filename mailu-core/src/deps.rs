@@ -539,11 +539,7 @@ pub fn store_setting(
 }
 
 /// The network of [`Step::MakeNetwork`].
-#[cfg_attr(
-    not(feature = "host"),
-    expect(dead_code, reason = "the host asks for it")
-)]
-pub(crate) fn network(config: &Config) -> Option<EngineNetwork> {
+pub fn network(config: &Config) -> Option<EngineNetwork> {
     proxy_network(config)
 }
 

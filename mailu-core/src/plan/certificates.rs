@@ -120,15 +120,7 @@ fn written(record: &Record) -> Result<Content, Error> {
 /// # Errors
 ///
 /// [`ErrorKind::Corrupt`] if the record cannot be read.
-#[cfg_attr(
-    not(feature = "host"),
-    expect(dead_code, reason = "the host asks for it")
-)]
-pub(crate) fn origin(
-    layout: &Layout,
-    config: &Config,
-    observed: &Observed,
-) -> Result<Origin, Error> {
+pub fn origin(layout: &Layout, config: &Config, observed: &Observed) -> Result<Origin, Error> {
     let bases = Bases::read(layout, observed)?;
     let there = PAIR.map(|(path, _)| {
         let entry: Option<&Entry> = observed.entries.get(path);

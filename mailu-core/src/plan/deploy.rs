@@ -33,11 +33,7 @@ pub struct Deployment {
     pub rendered: Rendered,
     /// The mark of an installation, which is set once the server has shown that it works; nothing if it is there already, or
     /// if the server is not to be started.
-    #[cfg_attr(
-        not(feature = "host"),
-        expect(dead_code, reason = "the host asks for it")
-    )]
-    pub(crate) installed: Option<Step>,
+    pub installed: Option<Step>,
 }
 
 /// Plans everything that has to be done for `request`.
@@ -583,7 +579,7 @@ impl<'a> Planner<'a> {
 }
 
 /// There from before a server is started until it has shown that it works, so that an interrupted run can be told.
-pub(crate) const STARTING: &str = ".mailu/starting";
+pub const STARTING: &str = ".mailu/starting";
 
 /// The step that writes [`STARTING`].
 fn starting_note(layout: &Layout, now: &str) -> Step {

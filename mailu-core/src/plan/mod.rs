@@ -26,10 +26,8 @@ use crate::network::Drawn;
 use crate::secret::Secret;
 
 pub use certificates::certificates;
-#[cfg(feature = "host")]
-pub(crate) use certificates::origin;
-#[cfg(feature = "host")]
-pub(crate) use deploy::STARTING;
+pub use certificates::origin;
+pub use deploy::STARTING;
 pub use deploy::{Deployment, deploy};
 pub(crate) use merge::{Verdict, decide};
 pub use resolve::{Resolved, resolve, settled, standing};

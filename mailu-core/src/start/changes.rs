@@ -56,11 +56,7 @@ impl Wanted {
 
 impl Wanted {
     /// A service of which nothing is known but its container.
-    #[cfg_attr(
-        not(feature = "host"),
-        expect(dead_code, reason = "the host asks for it")
-    )]
-    pub(crate) fn found(service: &str, container: &Container) -> Self {
+    pub fn found(service: &str, container: &Container) -> Self {
         Self {
             service: service.to_owned(),
             container: container.name.clone(),

@@ -12,8 +12,7 @@ mod verify;
 pub use accounts::{Accounts, accounts, missing};
 pub use changes::{Verdict, Wanted, compare, images_of};
 pub use places::{Host, Proxy, outside};
-#[cfg(feature = "host")]
-pub(crate) use ready::late_hints;
+pub use ready::late_hints;
 pub use ready::{Readiness, Watched, judge, patience, self_check};
 pub use report::{Done, Fact, Run, ServiceRun, Stage};
 pub use trouble::{Trouble, explain};

@@ -235,11 +235,7 @@ fn short(line: &str) -> String {
 }
 
 /// What helps where `service` does not become ready in time.
-#[cfg_attr(
-    not(any(feature = "host", test)),
-    expect(dead_code, reason = "the host asks for it")
-)]
-pub(crate) fn late_hints(service: &str, seen: &Watched) -> Vec<String> {
+pub fn late_hints(service: &str, seen: &Watched) -> Vec<String> {
     let mut hints = Vec::new();
     let log = |text: &str| seen.log.iter().any(|line| line.contains(text));
     match service {
