@@ -488,10 +488,17 @@ fn a_real_engine_takes_what_we_render() {
         .map(|name| id(&format!("mailu_one_{name}")))
         .collect();
     assert!(
-        root.run(&["apply", "--client-id", "one"])
-            .expect_code(0)
-            .out
-            .contains("nothing to do")
+        root.run(&[
+            "install",
+            "--no-start",
+            "--domain",
+            "mail.d1.example",
+            "--client-id",
+            "one"
+        ])
+        .expect_code(0)
+        .out
+        .contains("nothing to do")
     );
     succeed(
         compose_v2()
