@@ -46,7 +46,7 @@ def main():
         stack.until("the delay has to be a number", lambda: stack.state("delay")["ExitCode"] == 1 and "ValueError" in stack.logs("delay"))
 
         web = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-X", "MKCALENDAR"]
-        stack.expect("a calendar is made for whom front names", stack.exec("client", *web, "-H", "X-Remote-User: anna", "http://webdav:5232/anna/work/"), "201")
+        stack.expect("a calendar is made for whom front names", stack.exec("client", *web, "-H", "X-Remote-User: anna", "http://webdav:5232/anna/diary/"), "201")
         stack.expect("nobody else gets at it", stack.exec("client", *web, "-H", "X-Remote-User: ben", "http://webdav:5232/anna/other/"), "403")
         stack.expect("Redis keeps what it has to keep", stack.exec("redis", "sh", "-c", "redis-cli set a b; redis-cli save; ls /data"), "OK\nOK\ndump.rdb")
         stack.expect("and listens to its networks", stack.exec("client", "python3", "-c", "import redis; print(redis.Redis('redis').get('a'))"), "b'b'")
