@@ -373,9 +373,10 @@ impl<'a> Builder<'a> {
         }
         front.healthcheck = front_health(config.tls.mode).map(|command| Health {
             command,
-            interval: "10s".to_owned(),
+            // Until it has succeeded once, Traefik sends nobody here.
+            interval: "5s".to_owned(),
             timeout: "5s".to_owned(),
-            retries: 3,
+            retries: 6,
             start_period: "60s".to_owned(),
         });
         front

@@ -504,7 +504,12 @@ impl Waiting<'_> {
     fn finish(&self, said: &mut dyn FnMut(&str)) -> Result<Vec<Finding>, Error> {
         let begun = Instant::now();
         let secrets = ready::secrets(self.layout);
-        let hide = |line: &str| ready::without(&secrets, line);
+        let looker = ready::Looker {
+            docker: self.docker,
+            layout: self.layout,
+            config: self.config,
+            hide: &|line| ready::without(&secrets, line),
+        };
         let restarts: BTreeMap<String, u64> = self
             .docker
             .project(self.project)?
@@ -517,7 +522,6 @@ impl Waiting<'_> {
         let mut waiting: Vec<&str> = self.services.iter().map(String::as_str).collect();
         while !waiting.is_empty() {
             let there = self.docker.project(self.project)?;
-            let pending = ready::certificate_pending(self.layout, self.config);
             let mut still = Vec::new();
             for service in waiting {
                 let container = there
@@ -528,15 +532,7 @@ impl Waiting<'_> {
                 let seen = if container.is_empty() {
                     Watched::default()
                 } else {
-                    ready::look(
-                        self.docker,
-                        service,
-                        container,
-                        before,
-                        pending,
-                        &mut checks,
-                        &hide,
-                    )?
+                    looker.look(service, container, before, &mut checks)?
                 };
                 match start::judge(service, &seen) {
                     Readiness::Ready => {

@@ -36,42 +36,54 @@ pub(super) fn override_of(layout: &Layout) -> Option<&'static str> {
 /// The checks of services, as far as they are known.
 pub(super) type Checks = BTreeMap<String, Option<Vec<String>>>;
 
-/// What is seen of `service` in its `container`, with what hides secrets in its log.
-pub(super) fn look(
-    docker: &Docker,
-    service: &str,
-    container: &str,
-    restarts_before: u64,
-    certificate_pending: bool,
-    checks: &mut Checks,
-    hide: &dyn Fn(&str) -> String,
-) -> Result<Watched, Error> {
-    let mut seen = Watched {
-        container: docker.container(container)?,
-        restarts_before,
-        certificate_pending,
-        ..Watched::default()
-    };
-    if seen.needs_check(service) {
-        if !checks.contains_key(service) {
-            let image = docker.health_test(container)?;
-            let check = start::self_check(service, image.as_deref());
-            checks.insert(service.to_owned(), check);
+/// Whoever looks at the services of a deployment.
+pub(super) struct Looker<'a> {
+    pub(super) docker: &'a Docker,
+    pub(super) layout: &'a Layout,
+    pub(super) config: &'a Config,
+    /// Hides secrets in what a service wrote.
+    pub(super) hide: &'a dyn Fn(&str) -> String,
+}
+
+impl Looker<'_> {
+    /// What is seen of `service` in its `container`.
+    pub(super) fn look(
+        &self,
+        service: &str,
+        container: &str,
+        restarts_before: u64,
+        checks: &mut Checks,
+    ) -> Result<Watched, Error> {
+        let mut seen = Watched {
+            container: self.docker.container(container)?,
+            restarts_before,
+            certificate_pending: certificate_pending(self.layout, self.config),
+            behind_traefik: self.config.tls.mode.behind_traefik(),
+            ..Watched::default()
+        };
+        if seen.needs_check(service) {
+            if !checks.contains_key(service) {
+                let image = self.docker.health_test(container)?;
+                let check = start::self_check(service, image.as_deref());
+                checks.insert(service.to_owned(), check);
+            }
+            if let Some(Some(command)) = checks.get(service) {
+                let command: Vec<&str> = command.iter().map(String::as_str).collect();
+                // A container that has just ended cannot be asked.
+                let ran = self
+                    .docker
+                    .execute(container, &command, None, CHECK_PATIENCE);
+                seen.check = Some(match ran {
+                    Ok(ran) => (ran.code == 0, format!("{}{}", ran.out, ran.err)),
+                    Err(error) => (false, error.to_string()),
+                });
+            }
         }
-        if let Some(Some(command)) = checks.get(service) {
-            let command: Vec<&str> = command.iter().map(String::as_str).collect();
-            // A container that has just ended cannot be asked.
-            let ran = docker.execute(container, &command, None, CHECK_PATIENCE);
-            seen.check = Some(match ran {
-                Ok(ran) => (ran.code == 0, format!("{}{}", ran.out, ran.err)),
-                Err(error) => (false, error.to_string()),
-            });
+        if !matches!(start::judge(service, &seen), Readiness::Ready) {
+            seen.log = last_words(self.docker, container, LOG_LINES, self.hide);
         }
+        Ok(seen)
     }
-    if !matches!(start::judge(service, &seen), Readiness::Ready) {
-        seen.log = last_words(docker, container, LOG_LINES, hide);
-    }
-    Ok(seen)
 }
 
 /// The last lines that a container wrote. A log driver that cannot be read is no reason to fail.

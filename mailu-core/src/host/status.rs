@@ -9,14 +9,14 @@ use super::engine::{self, Docker};
 use super::root::{Details, Mailu, Target};
 use super::{hints, observe, ready};
 use crate::config::Config;
-use crate::engine::{Container, State};
+use crate::engine::{Container, Health, State};
 use crate::env::EnvFile;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::hash::sha256;
 use crate::paths::Layout;
 use crate::plan;
-use crate::start::Wanted;
+use crate::start::{self, Readiness, Wanted};
 use crate::status::{self, Addresses, Backups, Disk, Fleet, Observed, Queue, Report};
 
 /// How many last lines of a container that is not well are looked at.
@@ -153,7 +153,7 @@ fn observed(
         Ok(docker) => {
             let project = project(layout, config);
             observed.overridden = overridden(layout);
-            if let Err(error) = ask(docker, layout, &project, &mut observed, usage) {
+            if let Err(error) = ask(docker, layout, config, &project, &mut observed, usage) {
                 observed.engine = None;
                 observed.engine_error = Some(about(&error, &engine::address()));
             }
@@ -169,6 +169,7 @@ fn observed(
 fn ask(
     docker: &Docker,
     layout: &Layout,
+    config: &Config,
     project: &str,
     observed: &mut Observed,
     usage: bool,
@@ -197,6 +198,29 @@ fn ask(
     }
     let secrets = ready::secrets(layout);
     let hide = |line: &str| ready::without(&secrets, line);
+    let looker = ready::Looker {
+        docker,
+        layout,
+        config,
+        hide: &hide,
+    };
+    for container in &observed.containers {
+        let Some(service) = container.service.as_deref() else {
+            continue;
+        };
+        // The engine runs a health check after its first interval; `start` did not wait for that either.
+        if container.state == State::Running && container.health == Health::Starting {
+            let seen = looker.look(
+                service,
+                &container.name,
+                container.restarts,
+                &mut ready::Checks::new(),
+            )?;
+            if start::judge(service, &seen) == Readiness::Ready {
+                observed.ready.insert(container.name.clone());
+            }
+        }
+    }
     for container in observed.containers.iter().filter(|one| !one.is_well()) {
         let lines = ready::last_words(docker, &container.name, LAST_LINES, &hide);
         observed.last_lines.insert(container.name.clone(), lines);

@@ -796,15 +796,13 @@ impl<'a> Up<'a> {
             .find(|one| one.service == service)
             .map(|one| one.container.clone())
             .unwrap_or_default();
-        ready::look(
-            &self.docker,
-            service,
-            &name,
-            restarts_before,
-            self.certificate_pending(),
-            tests,
-            &|line| self.without_secrets(line),
-        )
+        ready::Looker {
+            docker: &self.docker,
+            layout: self.layout,
+            config: &self.config,
+            hide: &|line| self.without_secrets(line),
+        }
+        .look(service, &name, restarts_before, tests)
     }
 
     /// Whether Mailu gets the certificate itself and has none yet.

@@ -24,6 +24,8 @@ pub struct Watched {
     pub restarts_before: u64,
     /// Whether front waits for a certificate that Mailu gets itself.
     pub certificate_pending: bool,
+    /// Whether Traefik is in front, which sends nobody to a container before Docker calls it healthy.
+    pub behind_traefik: bool,
 }
 
 /// Whether a service does its work.
@@ -182,6 +184,9 @@ pub fn judge(service: &str, seen: &Watched) -> Readiness {
         }
         None => healthy && health_suffices(service) || container.health == Health::None,
     };
+    if ready && service == "front" && seen.behind_traefik && container.health == Health::Starting {
+        return Readiness::Waiting("Docker does not call it healthy yet".to_owned());
+    }
     if ready {
         return Readiness::Ready;
     }
@@ -348,6 +353,16 @@ mod tests {
         assert_eq!(judge("front", &front), Readiness::Ready);
         front.check = Some((false, "nginx\n".to_owned()));
         assert!(matches!(judge("front", &front), Readiness::Waiting(_)));
+    }
+
+    #[test]
+    fn behind_traefik_front_is_ready_when_docker_says_so() {
+        let mut front = seen(|c| c.health = Health::Starting);
+        front.check = Some((true, String::new()));
+        assert_eq!(judge("front", &front), Readiness::Ready);
+        front.behind_traefik = true;
+        assert!(waiting("front", &front).contains("Docker"));
+        assert_eq!(judge("webmail", &front), Readiness::Ready);
     }
 
     #[test]

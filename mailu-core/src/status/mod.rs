@@ -3,7 +3,7 @@
 mod queue;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -51,6 +51,8 @@ pub struct Observed {
     pub wanted: Vec<Wanted>,
     /// The project's containers.
     pub containers: Vec<Container>,
+    /// Containers whose health check had no turn yet, and succeeded when it was run for this, by name.
+    pub ready: BTreeSet<String>,
     /// What containers use, by name.
     pub usage: BTreeMap<String, Usage>,
     /// The images that the files name, as far as the engine has them.

@@ -125,7 +125,10 @@ pub(super) fn judge(wanted: &Wanted, observed: &Observed) -> Service {
         return service;
     };
     service.container.clone_from(&there.name);
-    service.level = level(there);
+    service.level = match level(there) {
+        ServiceLevel::Starting if observed.ready.contains(&there.name) => ServiceLevel::Well,
+        level => level,
+    };
     service.state = Some(there.state);
     service.health = Some(there.health);
     service.restarts = there.restarts;
