@@ -3,13 +3,17 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::server::{Server, changed, containers};
-use crate::{verbs, world};
+use crate::server::{BARE, Front, LIGHT, Server, changed, containers};
+use crate::support::Root;
+use crate::verbs;
+use crate::world::{self, Traefik};
 
 #[test]
 fn a_second_install_small_changes_and_every_verb() {
     let _alone = world::alone();
-    let server = Server::install();
+    let more = [&LIGHT[..], &BARE].concat();
+    let server = Server::prepare(Root::new(), Front::Theirs(Traefik::start()), &more).install();
+    server.takes_certificate();
     second_install(&server);
     small_changes(&server);
     verbs::healthy(&server);
@@ -59,7 +63,7 @@ fn second_install(server: &Server) {
     assert!(before.len() > 5, "{before:?}");
     for _ in 0..2 {
         let probe = Probe::start();
-        let run = server.again();
+        let run = server.run();
         let probed = probe.stop();
         let run = run.expect_code(0);
         assert!(run.out.contains("no container was touched"), "{}", run.out);
@@ -93,5 +97,5 @@ fn small_changes(server: &Server) {
         assert_eq!(touched, [expected], "{key}");
     }
     Server::mail_in("after small changes");
-    Server::log_in();
+    Server::has_certificate();
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::checks::{PASSWORD, Up};
+use crate::server::{BARE, LIGHT, PASSWORD, Up};
 use crate::support::{Root, files_below};
 use crate::world::{self, Place, Zone, certificate, docker, inspect, wait_for};
 use serde_json::Value;
@@ -44,10 +44,6 @@ impl Client {
             format!("tls.certificate={}", chain.display()),
             format!("tls.key={}", key.display()),
             format!("ports.address={address}"),
-            "services.webmail=none".to_owned(),
-            "services.antivirus=false".to_owned(),
-            "services.macro_scan=false".to_owned(),
-            "env.CREDENTIAL_ROUNDS=4".to_owned(),
         ];
         // Senders in domains that do not exist are put off, not refused.
         let zone = Zone::load(&domain, &format!("mail A {address}\n@ MX 10 mail\n"));
@@ -67,6 +63,7 @@ impl Client {
         for set in &sets {
             args.extend(["--set", set]);
         }
+        args.extend(LIGHT.iter().chain(&BARE));
         let up = Up(containers);
         root.run(&args).expect_code(0);
         let below = |base: &str| root.path().join(base).join("clients").join(id).join(&host);

@@ -1,39 +1,24 @@
 //! One `mailu install` behind Traefik, and mail in and out.
 
-use std::time::Duration;
-
-use crate::checks::{ADMIN, PASSWORD, Server};
+use crate::checks::delivers;
+use crate::server::{ADMIN, Front, PASSWORD, Server, WithDeps};
 use crate::support::Root;
-use crate::world::{self, Network, Traefik, browse, wait_long};
+use crate::world::{self, arrives_in, browse};
 
 #[test]
-fn mail_in_and_out_behind_traefik() {
+fn one_command_and_mail_in_and_out_behind_traefik() {
     let _alone = world::alone();
-    let traefik = Traefik::new();
-    let store = format!("traefik.acme_store={}", traefik.store().display());
-    let network = Network::make();
-    traefik.start(&network, &[]);
-    let server = Server::install(Root::new(), &["--set", &store]);
-
-    // Traefik has its certificate, and front has it for the mail ports.
-    wait_long(
-        "a certificate for mail.example.com",
-        Duration::from_secs(120),
-        || {
-            traefik
-                .certificates()
-                .contains(&"mail.example.com".to_owned())
-                .then_some(())
-        },
-    );
-    server.root.run(&["apply"]).expect_code(0);
-    Server::has_certificate();
-    Server::delivers("traefik");
+    let root = Root::new();
+    let traefik = WithDeps::in_root(&root);
+    let server = Server::prepare(root, Front::Ours(traefik), &[]).install();
+    server.takes_certificate();
+    delivers("traefik");
     in_a_browser();
 }
 
 /// The administrator logs in, sees the administration, and then the message in the webmail.
 fn in_a_browser() {
+    arrives_in(ADMIN, PASSWORD, "for the webmail");
     let seen = browse(&serde_json::json!([
         ["open", "http://mail.example.com/"],
         ["type", "input[name=email]", ADMIN],
@@ -54,5 +39,5 @@ fn in_a_browser() {
         "{seen:?}"
     );
     assert!(text(7).contains("example.com"), "{seen:?}");
-    assert!(text(11).contains("to traefik"), "{seen:?}");
+    assert!(text(11).contains("for the webmail"), "{seen:?}");
 }

@@ -1,26 +1,222 @@
-//! A server behind Traefik that several scenarios use one after another, and what its containers are.
+//! A server on the engine: how it is installed, who has mail there, and what its containers are.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::{Root, Run};
 use crate::world::{
-    self, HOST, Network, Traefik, Zone, arrives_in, docker, fetch, inspect, wait_long,
+    self, HOST, Traefik, Zone, arrives_in, certificate, docker, fetch, inspect, stored, wait_long,
 };
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const ADMIN: &str = "admin@example.com";
+/// Somebody who has an account, and no more.
+pub(crate) const USER: &str = "user@example.com";
 
-/// Names without which nothing is installed, and mail finds no way in.
+/// What has to be there before: names for certificates, and the way in for mail.
 pub(crate) const NAMES: &str = "@ MX 10 mail.example.com.\nmail A 198.51.100.1\nautoconfig CNAME mail\nautodiscover CNAME mail\n";
 
-/// What the pre-flight checks are to ask in this Internet.
-pub(crate) const CHECKS: [&str; 4] = [
-    "--root-server",
-    "198.51.100.2",
-    "--outbound-to",
-    "mx.outside.test",
+/// Without what costs much and is not looked at: virus and macro scanners, slow password hashes.
+pub(crate) const LIGHT: [&str; 6] = [
+    "--set",
+    "services.antivirus=false",
+    "--set",
+    "services.macro_scan=false",
+    "--set",
+    "env.CREDENTIAL_ROUNDS=4",
 ];
+
+/// And without webmail and search.
+pub(crate) const BARE: [&str; 4] = [
+    "--set",
+    "services.webmail=none",
+    "--set",
+    "services.search=false",
+];
+
+/// Who is in front of it.
+pub(crate) enum Front {
+    /// Nobody: this host's ports are its own.
+    Itself,
+    /// Traefik as an operator has it, with a store of certificates that we are told of.
+    Theirs(Traefik),
+    /// Traefik as `--with-deps` installs it.
+    Ours(WithDeps),
+}
+
+/// mail.example.com on this machine, with its zone in the world. Taken down with the value, in the order of its parts.
+pub(crate) struct Server {
+    _up: Up,
+    front: Front,
+    zone: Zone,
+    /// The command that installs it, and is the same every time.
+    pub(crate) words: Vec<String>,
+    pub(crate) root: Root,
+}
+
+impl Server {
+    /// All but the installation itself.
+    pub(crate) fn prepare(root: Root, front: Front, more: &[&str]) -> Self {
+        let password = root.beside("password", PASSWORD);
+        let mut words: Vec<String> = [
+            "install",
+            "--domain",
+            "mail.example.com",
+            "--email-domain",
+            "example.com",
+            "--admin-email",
+            ADMIN,
+            "--admin-password-file",
+            password.to_str().unwrap(),
+            "--set",
+            &format!("dns.ipv4={HOST}"),
+            "--set",
+            "dns.nameservers=[\"ns.outside.test\"]",
+        ]
+        .map(str::to_owned)
+        .into();
+        words.extend(more.iter().copied().map(str::to_owned));
+        match &front {
+            Front::Itself => {}
+            Front::Theirs(traefik) => words.extend([
+                "--set".to_owned(),
+                format!("traefik.acme_store={}", traefik.store().display()),
+            ]),
+            Front::Ours(_) => words.push("--with-deps".to_owned()),
+        }
+        Self {
+            _up: Up("mailu_"),
+            front,
+            zone: Zone::load("example.com", NAMES),
+            words,
+            root,
+        }
+    }
+
+    /// With files for certificates, which the world's authority signed.
+    pub(crate) fn with_files(root: Root, more: &[&str]) -> Self {
+        let names =
+            ["mail", "autoconfig", "autodiscover"].map(|name| format!("{name}.example.com"));
+        let (chain, key) = certificate(&names.each_ref().map(String::as_str));
+        let chain = root.beside("chain.pem", &chain);
+        let key = root.beside("key.pem", &key);
+        let (chain, key) = (
+            format!("tls.certificate={}", chain.display()),
+            format!("tls.key={}", key.display()),
+        );
+        let files = ["--set", "tls.mode=cert", "--set", &chain, "--set", &key];
+        Self::prepare(root, Front::Itself, &[more, &files].concat())
+    }
+
+    pub(crate) fn command(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    pub(crate) fn run(&self) -> Run {
+        self.root.run(&self.command())
+    }
+
+    /// Runs it, serves the zone that was written, and gives somebody an account.
+    pub(crate) fn install(self) -> Self {
+        self.run().expect_code(0);
+        self.zone.replace(&self.root.read("dns/example.com.zone"));
+        docker(&[
+            "exec",
+            "mailu_admin",
+            "flask",
+            "mailu",
+            "user",
+            "user",
+            "example.com",
+            PASSWORD,
+        ]);
+        self
+    }
+
+    /// Where Traefik keeps certificates.
+    fn store(&self) -> Option<PathBuf> {
+        match &self.front {
+            Front::Itself => None,
+            Front::Theirs(traefik) => Some(traefik.store()),
+            Front::Ours(_) => Some(self.root.path().join("traefik/acme.json")),
+        }
+    }
+
+    /// The names that Traefik has certificates for.
+    pub(crate) fn certificates(&self) -> Vec<String> {
+        self.store().map(|store| stored(&store)).unwrap_or_default()
+    }
+
+    /// Waits until Traefik has its certificate, and gives it to the mail ports, as the timer would.
+    pub(crate) fn takes_certificate(&self) {
+        wait_long(
+            "a certificate for mail.example.com",
+            Duration::from_secs(120),
+            || {
+                let all = self.certificates();
+                all.contains(&"mail.example.com".to_owned()).then_some(())
+            },
+        );
+        self.root.run(&["certs", "sync"]).expect_code(0);
+        Self::has_certificate();
+    }
+
+    /// Waits until mail programs accept the certificate.
+    pub(crate) fn has_certificate() {
+        let mut why = String::new();
+        let start = std::time::Instant::now();
+        while start.elapsed() < Duration::from_secs(120) {
+            let fetched = fetch(ADMIN, PASSWORD, &["--verify"]);
+            if fetched.ok {
+                return;
+            }
+            why = fetched.why;
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        panic!("nobody can log in on 993: {why}");
+    }
+
+    /// Sends a message in, and waits until it can be read.
+    pub(crate) fn mail_in(subject: &str) {
+        arrives_in(USER, PASSWORD, subject);
+    }
+}
+
+/// What `--with-deps` has installed for a root. Its settings are ours; this machine's authority is added in a file for that.
+pub(crate) struct WithDeps;
+
+impl WithDeps {
+    pub(crate) fn in_root(root: &Root) -> Self {
+        let directory = root.path().join("traefik");
+        std::fs::create_dir_all(&directory).unwrap();
+        let more = format!(
+            "services:\n  traefik:\n    environment:\n      LEGO_CA_CERTIFICATES: /world.pem\n    volumes:\n      - \"{}:/world.pem:ro\"\n",
+            world::authority().display()
+        );
+        std::fs::write(directory.join("docker-compose.override.yml"), more).unwrap();
+        Self
+    }
+}
+
+impl Drop for WithDeps {
+    fn drop(&mut self) {
+        world::show_if_failing(&["traefik"]);
+        world::remove_containers("traefik");
+    }
+}
+
+/// Containers whose names begin so, and networks that are empty then; removed with the value.
+pub(crate) struct Up(pub(crate) &'static str);
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let services = ["front", "admin", "smtp", "antispam", "imap"];
+        let names = services.map(|service| format!("{}{service}", self.0));
+        world::show_if_failing(&names.each_ref().map(String::as_str));
+        world::remove_containers(self.0);
+    }
+}
 
 /// Identity and last start of each container of the server.
 pub(crate) type Containers = BTreeMap<String, (String, String)>;
@@ -55,97 +251,4 @@ pub(crate) fn changed(before: &Containers, after: &Containers) -> Vec<String> {
         .filter(|name| before.get(*name) != after.get(*name))
         .cloned()
         .collect()
-}
-
-/// Containers and networks of the server; removed with the value.
-pub(crate) struct Up(pub(crate) &'static [&'static str]);
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        world::show_if_failing(self.0);
-        world::remove_containers("mailu_");
-    }
-}
-
-/// An installed server. It goes in the order of its parts.
-pub(crate) struct Server {
-    _up: Up,
-    traefik: Traefik,
-    _network: Network,
-    zone: Zone,
-    install: Vec<String>,
-    pub(crate) root: Root,
-}
-
-impl Server {
-    /// Few services, and passwords that cost little.
-    const CONFIG: &'static str = "mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\n\
-        admin_email = \"admin@example.com\"\n[services]\nwebmail = \"none\"\nantivirus = false\nmacro_scan = false\n\
-        [env]\nCREDENTIAL_ROUNDS = \"4\"\n";
-
-    pub(crate) fn install() -> Self {
-        let root = Root::new();
-        let network = Network::make();
-        let traefik = Traefik::new();
-        traefik.start(&network, &[]);
-        let names = Zone::load("example.com", NAMES);
-        let config = root.beside("given.toml", Self::CONFIG);
-        let password = root.beside("password", PASSWORD);
-        let mut install: Vec<String> = [
-            "install",
-            "--config",
-            config.to_str().unwrap(),
-            "--admin-password-file",
-            password.to_str().unwrap(),
-            "--set",
-            &format!("traefik.acme_store={}", traefik.store().display()),
-            "--set",
-            &format!("dns.ipv4={HOST}"),
-            "--set",
-            "dns.nameservers=[\"ns.outside.test\"]",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-        install.extend(CHECKS.map(str::to_owned));
-        let mut server = Self {
-            _up: Up(&["mailu_front", "mailu_admin", "mailu_smtp"]),
-            traefik,
-            _network: network,
-            zone: names,
-            install,
-            root,
-        };
-        server.again().expect_code(0);
-        let zone = server.root.read("dns/example.com.zone");
-        let before = std::mem::replace(&mut server.zone, Zone::load("example.com", &zone));
-        std::mem::forget(before);
-        wait_long("a certificate", Duration::from_secs(120), || {
-            let all = server.traefik.certificates();
-            all.contains(&"mail.example.com".to_owned()).then_some(())
-        });
-        server.root.run(&["apply"]).expect_code(0);
-        Server::log_in();
-        server
-    }
-
-    /// The same command again, without what only the first one may say.
-    pub(crate) fn again(&self) -> Run {
-        let args: Vec<&str> = self.install.iter().map(String::as_str).collect();
-        self.root.run(&args)
-    }
-
-    /// Waits until the administrator's mail can be read.
-    pub(crate) fn log_in() {
-        let mut why = String::new();
-        wait_long("a login over IMAPS", Duration::from_secs(60), || {
-            let fetched = fetch(ADMIN, PASSWORD, &["--verify"]);
-            why = fetched.why;
-            fetched.ok.then_some(())
-        });
-    }
-
-    /// Sends a message in, and waits until it can be read.
-    pub(crate) fn mail_in(subject: &str) {
-        arrives_in(ADMIN, PASSWORD, subject);
-    }
 }
