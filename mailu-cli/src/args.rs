@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use mailu_core::Secret;
 use mailu_core::names::{ClientId, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
 
@@ -224,9 +225,10 @@ pub struct Install {
         value_name = "PASSWORD",
         env = "MAILU_ADMIN_PASSWORD",
         hide_env_values = true,
+        value_parser = hidden,
         conflicts_with = "admin_password_file"
     )]
-    pub admin_password: Option<String>,
+    pub admin_password: Option<Secret>,
     /// File with the administrator's password; `-` reads it from the input. Without it, one is drawn.
     #[arg(long, value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
@@ -269,6 +271,11 @@ pub struct Install {
     #[expect(missing_docs, reason = "as above")]
     #[arg(long, hide = true)]
     pub use_github: bool,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's signature")]
+fn hidden(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -1,6 +1,7 @@
 //! What a host needs before a mail server can run on it: Docker, Compose and Traefik. What is missing, and the steps that bring it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -339,7 +340,7 @@ fn choose(packages: &Packages, engine: bool, compose: bool) -> Option<Vec<String
 }
 
 /// What is known of Traefik and its project.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Place {
     /// Docker's socket.
@@ -352,6 +353,19 @@ pub struct Place {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Whether that directory is there.
     pub directory: bool,
+}
+
+/// Of the files, only the names: `acme.json` has private keys.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("socket", &self.socket)
+            .field("containers", &self.containers)
+            .field("networks", &self.networks)
+            .field("files", &self.files.keys())
+            .field("directory", &self.directory)
+            .finish()
+    }
 }
 
 /// A Traefik on this host.

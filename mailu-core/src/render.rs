@@ -1,5 +1,7 @@
 //! The pure heart: a configuration and its key material in, every generated file out.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::compose;
@@ -9,8 +11,8 @@ use crate::env::{self, Variables};
 use crate::error::{Error, ErrorKind};
 use crate::secret::Secrets;
 
-/// A generated file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A generated file. `Debug` leaves out its text.
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RenderedFile {
@@ -20,6 +22,15 @@ pub struct RenderedFile {
     pub mode: u32,
     /// The text. `mailu.env` holds secrets if they were given.
     pub text: String,
+}
+
+impl fmt::Debug for RenderedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RenderedFile")
+            .field("path", &self.path)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everything that follows from a configuration.

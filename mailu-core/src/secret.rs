@@ -137,4 +137,59 @@ mod tests {
             assert_eq!(count, 4);
         }
     }
+
+    /// Whatever holds values next to names shows the names only.
+    #[test]
+    fn debug_output_shows_no_value() {
+        use std::collections::BTreeMap;
+
+        use crate::compose::build;
+        use crate::deps::Place;
+        use crate::engine::Container;
+        use crate::env::EnvFile;
+        use crate::plan::Entry;
+        use crate::preflight::traefik::Settings;
+        use crate::start::Wanted;
+        use crate::{Config, render};
+
+        const VALUE: &str = "PrecioUs";
+        let config = Config::from_toml(
+            "mail_host = 'mail.example.com'\nemail_domain = 'example.com'\nadmin_email = 'admin@example.com'",
+        )
+        .expect("a configuration")
+        .config;
+        let secrets = Secrets {
+            secret_key: Some(Secret::new(VALUE)),
+            ..Secrets::default()
+        };
+        let mut container = Container::new("traefik", "traefik:v3");
+        container.command = vec![format!("--providers.redis.password={VALUE}")];
+        container.environment = BTreeMap::from([("SECRET_KEY".to_owned(), VALUE.to_owned())]);
+        container.labels = BTreeMap::from([("users".to_owned(), VALUE.to_owned())]);
+        let file = EnvFile::parse(&format!("# {VALUE}\nSECRET_KEY={VALUE}\n")).expect("a file");
+        let rendered = render(&config, &secrets, &BTreeMap::default()).expect("rendered files");
+        let service = build(&config).services.remove(0);
+        let place = Place {
+            containers: vec![container.clone()],
+            files: BTreeMap::from([("acme.json".to_owned(), VALUE.as_bytes().to_vec())]),
+            ..Place::default()
+        };
+        let shown = [
+            format!("{secrets:?}"),
+            format!("{container:?}"),
+            format!("{place:?}"),
+            format!("{:?}", Settings::of_container(&container)),
+            format!("{:?}", file.get("SECRET_KEY")),
+            format!("{:?}", Wanted::new(&service, &file, &EnvFile::default())),
+            format!("{file:?}"),
+            format!("{:?}", rendered.files(&config).expect("files")),
+            format!("{rendered:?}"),
+            format!("{:?}", Entry::file(0o600, 0, 0, VALUE.as_bytes().to_vec())),
+        ];
+        let bytes = format!("{:?}", VALUE.as_bytes());
+        for text in &shown {
+            assert!(!text.contains(VALUE) && !text.contains(&bytes), "{text}");
+        }
+        assert!(shown[1].contains("SECRET_KEY"), "{}", shown[1]);
+    }
 }

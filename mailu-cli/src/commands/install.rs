@@ -313,9 +313,9 @@ where
 }
 
 /// A secret from a flag, from a file, or from the input.
-fn secret(flag: Option<String>, file: Option<&Path>, what: &str) -> Result<Option<Secret>, Error> {
+fn secret(flag: Option<Secret>, file: Option<&Path>, what: &str) -> Result<Option<Secret>, Error> {
     let text = match (flag, file) {
-        (Some(text), _) => text,
+        (Some(given), _) => given.expose().to_owned(),
         (None, Some(path)) if path.as_os_str() == "-" => {
             let mut text = String::new();
             std::io::stdin()

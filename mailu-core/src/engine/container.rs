@@ -1,6 +1,7 @@
 //! A container as the engine describes it, as plain data.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -95,7 +96,7 @@ impl Published {
 }
 
 /// A container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Container {
@@ -183,6 +184,35 @@ impl Container {
     /// Whether it runs, and its health check, if it has one, succeeds.
     pub fn is_well(&self) -> bool {
         self.state == State::Running && matches!(self.health, Health::None | Health::Healthy)
+    }
+}
+
+/// Of what may hold secrets, only the names.
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Container")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("project", &self.project)
+            .field("service", &self.service)
+            .field("image", &self.image)
+            .field("image_id", &self.image_id)
+            .field("state", &self.state)
+            .field("health", &self.health)
+            .field("created_at", &self.created_at)
+            .field("started_at", &self.started_at)
+            .field("finished_at", &self.finished_at)
+            .field("exit_code", &self.exit_code)
+            .field("out_of_memory", &self.out_of_memory)
+            .field("error", &self.error)
+            .field("restarts", &self.restarts)
+            .field("published", &self.published)
+            .field("networks", &self.networks)
+            .field("labels", &self.labels.keys())
+            .field("environment", &self.environment.keys())
+            .field("mounts", &self.mounts)
+            .field("network_mode", &self.network_mode)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,19 +5,19 @@
 //! the writer avoids that form.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::EnvError;
 
 /// One assignment of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Assignment {
     name: String,
     value: EnvValue,
 }
 
-/// A value as Compose would hand it to a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value as Compose would hand it to a container. `Debug` hides it: it may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnvValue {
     /// The value. Where [`EnvValue::interpolates`] is set, references such as `${NAME}` stand in it as written.
@@ -26,17 +26,35 @@ pub struct EnvValue {
     pub interpolates: bool,
 }
 
+impl fmt::Debug for EnvValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvValue")
+            .field("interpolates", &self.interpolates)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A piece of the file: text to keep as it is, and perhaps the assignment that it makes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Piece {
     raw: String,
     assignment: Option<Assignment>,
 }
 
-/// An environment file: assignments in order, with comments and layout.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// An environment file: assignments in order, with comments and layout. `Debug` shows names only.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct EnvFile {
     pieces: Vec<Piece>,
+}
+
+impl fmt::Debug for EnvFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let assignments = self.pieces.iter().flat_map(|piece| &piece.assignment);
+        f.write_str("EnvFile ")?;
+        f.debug_list()
+            .entries(assignments.map(|one| &one.name))
+            .finish()
+    }
 }
 
 impl EnvFile {
@@ -146,8 +164,8 @@ impl EnvFile {
     }
 }
 
-impl std::fmt::Display for EnvFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for EnvFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces
             .iter()
             .try_for_each(|piece| f.write_str(&piece.raw))

@@ -1,15 +1,24 @@
 //! From the configuration to the variables of `mailu.env` and `.env`.
 
+use std::fmt;
+
 use super::table;
 use super::{EnvError, EnvFile};
 use crate::config::{Compression, Config, LogLevel, MailPort, TlsMode, Via, Webmail};
 use crate::network;
 use crate::secret::Secrets;
 
-/// Variables in the order of the file, in groups with a heading.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Variables in the order of the file, in groups with a heading. `Debug` shows names only.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Variables {
     groups: Vec<(&'static str, Vec<(String, String)>)>,
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Variables ")?;
+        f.debug_list().entries(self.names()).finish()
+    }
 }
 
 impl Variables {

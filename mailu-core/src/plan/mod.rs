@@ -58,8 +58,8 @@ pub struct Request {
     pub skip: Option<BTreeSet<String>>,
 }
 
-/// A file or directory as it is on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file or directory as it is on disk. `Debug` leaves out its content.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
     /// Permission bits.
@@ -70,6 +70,17 @@ pub struct Entry {
     pub gid: u32,
     /// The content of a file that is small enough to matter here; `None` for a directory.
     pub content: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry")
+            .field("mode", &format_args!("{:04o}", self.mode))
+            .field("uid", &self.uid)
+            .field("gid", &self.gid)
+            .field("bytes", &self.content.as_ref().map(Vec::len))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Entry {

@@ -1,13 +1,14 @@
 //! Which containers have to be made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::compose::{DEFINITION, Service};
 use crate::engine::{Container, State};
 use crate::env::{EnvFile, reads};
 
 /// A service as its container should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wanted {
     /// The service.
@@ -22,6 +23,20 @@ pub struct Wanted {
     pub environment: BTreeMap<String, String>,
     /// Variables whose values only Compose can tell.
     pub computed: BTreeSet<String>,
+}
+
+/// Of the variables, only the names: secrets are among them.
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted")
+            .field("service", &self.service)
+            .field("container", &self.container)
+            .field("image", &self.image)
+            .field("definition", &self.definition)
+            .field("environment", &self.environment.keys())
+            .field("computed", &self.computed)
+            .finish()
+    }
 }
 
 impl Wanted {

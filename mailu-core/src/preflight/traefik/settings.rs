@@ -1,6 +1,7 @@
 //! Traefik's static configuration: from its arguments, its environment, or a file, as one list of keys.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 
@@ -19,11 +20,21 @@ pub enum Source {
 }
 
 /// Traefik's static configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
     source: Source,
     /// Keys in lower case: Traefik does not look at case.
     values: BTreeMap<String, String>,
+}
+
+/// Of the values, only the keys: passwords of providers and tokens may be among them.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("source", &self.source)
+            .field("values", &self.values.keys())
+            .finish()
+    }
 }
 
 /// Where Traefik looks for a file unless it is told, in this order.
