@@ -33,6 +33,7 @@ mod root;
 mod served;
 mod status;
 mod timer;
+mod tls;
 mod uninstall;
 mod up;
 mod verify;

@@ -1,7 +1,6 @@
 //! Trying a server as its clients do: SMTP, implicit TLS and HTTPS, whatever its certificate says.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Empty;
@@ -11,14 +10,12 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use super::tls;
 
 /// How long a server may take for one answer. Front looks up the client's name first, for up to half a minute.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -52,7 +49,7 @@ pub(super) fn own_address() -> IpAddr {
     ask().unwrap_or_else(|_| Ipv4Addr::LOCALHOST.into())
 }
 
-fn tls(name: &str) -> Result<TlsParameters, String> {
+fn parameters(name: &str) -> Result<TlsParameters, String> {
     TlsParameters::builder(name.to_owned())
         .dangerous_accept_invalid_certs(true)
         .dangerous_accept_invalid_hostnames(true)
@@ -77,7 +74,7 @@ pub(super) fn relay(place: SocketAddr, name: &str, token: &str) -> Result<Attemp
         SmtpConnection::connect(place, Some(PATIENCE), &hello, None, None).map_err(failed)?;
     if smtp.can_starttls() {
         // Some servers take no sender before it.
-        smtp.starttls(&tls(name)?, &hello).map_err(failed)?;
+        smtp.starttls(&parameters(name)?, &hello).map_err(failed)?;
     }
     let recipient = format!("{token}@{NOBODY}");
     let recipient = recipient
@@ -106,7 +103,7 @@ pub(super) fn submission(
 ) -> Result<Submission, String> {
     let hello = ClientId::Domain("mailu.invalid".to_owned());
     let failed = |error: lettre::transport::smtp::Error| error.to_string();
-    let parameters = tls(name)?;
+    let parameters = parameters(name)?;
     let at_once = implicit.then_some(&parameters);
     let mut smtp =
         SmtpConnection::connect(place, Some(PATIENCE), &hello, at_once, None).map_err(failed)?;
@@ -133,60 +130,13 @@ pub(super) fn submission(
     })
 }
 
-/// Takes every certificate: this is about seeing it.
-#[derive(Debug)]
-struct Anything(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 async fn connect(place: SocketAddr, name: &str) -> Result<TlsStream<TcpStream>, String> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anything(provider)))
-        .with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
+    let config = tls::any_certificate()?;
+    let name = tls::server_name(name)?;
     let tcp = TcpStream::connect(place)
         .await
         .map_err(|error| error.to_string())?;
-    TlsConnector::from(Arc::new(config))
+    TlsConnector::from(config)
         .connect(name, tcp)
         .await
         .map_err(|error| error.to_string())

@@ -2,15 +2,11 @@
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use rustls::ClientConnection;
 
-use super::certificate;
+use super::{certificate, tls};
 use crate::certs::Certificate;
 
 /// How long each step of it may take.
@@ -36,16 +32,8 @@ pub(super) fn ask(
     if starttls {
         start_tls(&stream).map_err(|error| patient(&error))?;
     }
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Looking(provider)))
-        .with_no_client_auth();
-    let name = ServerName::try_from(name.to_owned()).map_err(|error| error.to_string())?;
-    let mut tls =
-        ClientConnection::new(Arc::new(config), name).map_err(|error| error.to_string())?;
+    let mut tls = ClientConnection::new(tls::any_certificate()?, tls::server_name(name)?)
+        .map_err(|error| error.to_string())?;
     while tls.is_handshaking() {
         tls.complete_io(&mut stream)
             .map_err(|error| patient(&error))?;
@@ -104,43 +92,4 @@ fn expect(reader: &mut BufReader<&TcpStream>, code: &str) -> io::Result<()> {
         }
     }
     Err(io::Error::other("it did not stop talking"))
-}
-
-/// Takes every certificate: what it says is looked at afterwards. Nothing is ever sent over such a connection.
-#[derive(Debug)]
-struct Looking(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Looking {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
