@@ -144,6 +144,26 @@ pub(super) struct LogWish {
     pub(super) follow: bool,
 }
 
+impl LogWish {
+    /// As the engine is asked for it.
+    fn options(&self) -> LogsOptions {
+        LogsOptions {
+            follow: self.follow,
+            stdout: true,
+            stderr: true,
+            since: self
+                .since
+                .and_then(|since| i32::try_from(since).ok())
+                .unwrap_or_default(),
+            timestamps: true,
+            tail: self
+                .tail
+                .map_or_else(|| "all".to_owned(), |count| count.to_string()),
+            ..LogsOptions::default()
+        }
+    }
+}
+
 /// How a program in a container ended.
 #[derive(Debug, Clone)]
 pub(super) struct Executed {
@@ -414,22 +434,8 @@ impl Docker {
         each: &mut dyn FnMut(LogLine) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let streams = containers.iter().map(|name| {
-            let options = LogsOptions {
-                follow: wish.follow,
-                stdout: true,
-                stderr: true,
-                since: wish
-                    .since
-                    .and_then(|since| i32::try_from(since).ok())
-                    .unwrap_or_default(),
-                timestamps: true,
-                tail: wish
-                    .tail
-                    .map_or_else(|| "all".to_owned(), |n| n.to_string()),
-                ..LogsOptions::default()
-            };
             self.api
-                .logs(name, Some(options))
+                .logs(name, Some(wish.options()))
                 .map(move |output| (name, output))
                 .boxed_local()
         });
@@ -823,23 +829,17 @@ impl Docker {
         container: Container,
         from: Option<(jiff::Timestamp, usize)>,
     ) -> impl futures_util::Stream<Item = Event> + '_ {
-        let options = LogsOptions {
+        let wish = LogWish {
+            tail: None,
+            since: from.map(|(at, _)| at.as_second()),
             follow: true,
-            stdout: true,
-            stderr: true,
-            since: from
-                .and_then(|(at, _)| i32::try_from(at.as_second()).ok())
-                .unwrap_or_default(),
-            timestamps: true,
-            tail: "all".to_owned(),
-            ..LogsOptions::default()
         };
         let Container { id, name, .. } = container;
         let ended = id.clone();
         let mut skip = from.map_or(0, |(_, count)| count);
         // A container that goes away meanwhile has said everything.
         self.api
-            .logs(&id, Some(options))
+            .logs(&id, Some(wish.options()))
             .filter_map(|output| async { output.ok() })
             .flat_map(move |output| stream::iter(lines(&name, output)))
             .filter(move |line| {
@@ -868,26 +868,17 @@ impl Docker {
         seen: &mut Seen,
         each: &mut dyn FnMut(&str, LogLine) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Error> {
+        let wish = LogWish {
+            follow: false,
+            ..wish.clone()
+        };
         let mut streams: Vec<_> = containers
             .iter()
             .map(|(container, service)| {
-                let options = LogsOptions {
-                    stdout: true,
-                    stderr: true,
-                    since: wish
-                        .since
-                        .and_then(|since| i32::try_from(since).ok())
-                        .unwrap_or_default(),
-                    timestamps: true,
-                    tail: wish
-                        .tail
-                        .map_or_else(|| "all".to_owned(), |n| n.to_string()),
-                    ..LogsOptions::default()
-                };
                 let name = container.name.clone();
                 let lines = self
                     .api
-                    .logs(&container.id, Some(options))
+                    .logs(&container.id, Some(wish.options()))
                     .flat_map(move |output| match output {
                         Ok(output) => {
                             let lines = lines(&name, output).into_iter().map(Ok);
