@@ -448,23 +448,24 @@ fn traefik_is_read_from_a_file_too() {
     assert_eq!(outcome(&report, "preflight.acme"), "passed");
 }
 
+const INSTALL: [&str; 8] = [
+    "--json",
+    "install",
+    "--domain",
+    "mail.example.com",
+    "--email-domain",
+    "example.com",
+    "--admin-email",
+    "admin@example.com",
+];
+
 #[test]
 fn install_refuses_before_anything_is_written_and_notes_what_was_skipped() {
     let world = World::new(Zone {
         names: false,
         ..ALL
     });
-    let install = [
-        "--json",
-        "install",
-        "--domain",
-        "mail.example.com",
-        "--email-domain",
-        "example.com",
-        "--admin-email",
-        "admin@example.com",
-    ];
-    let refused = world.verb(&install, &[]).expect_code(2);
+    let refused = world.verb(&INSTALL, &[]).expect_code(2);
     assert_eq!(refused.json()["error"]["code"], "preflight.failed");
     assert!(
         findings(&refused.json()["error"], "preflight.names").len() == 3,
@@ -491,7 +492,7 @@ fn install_refuses_before_anything_is_written_and_notes_what_was_skipped() {
         .collect();
     let mut more = vec!["--skip-check", "preflight.names"];
     more.extend(host.iter().map(String::as_str));
-    let skipped = world.verb(&install, &more).expect_code(2);
+    let skipped = world.verb(&INSTALL, &more).expect_code(2);
     assert!(
         skipped.err.contains("[preflight.skipped]"),
         "{}",
@@ -521,9 +522,60 @@ fn install_refuses_before_anything_is_written_and_notes_what_was_skipped() {
         "{}",
         later.err
     );
-    world.verb(&install, &more).expect_code(2);
+    world.verb(&INSTALL, &more).expect_code(2);
     let after = std::fs::metadata(&path).unwrap().modified().unwrap();
     assert_eq!(before, after);
+}
+
+/// Running it again, as timers and provisioning do, must not depend on the network.
+#[test]
+fn where_it_is_installed_the_network_is_no_reason_to_refuse() {
+    let world = World::new(Zone {
+        names: false,
+        root: false,
+        ..ALL
+    });
+    // Bringing it up is another test's matter.
+    world.engine.fail("--ansi never", 99, "not today");
+    let host: Vec<String> = OF_THE_HOST
+        .iter()
+        .map(|id| format!("--skip-check={id}"))
+        .collect();
+    let host: Vec<&str> = host.iter().map(String::as_str).collect();
+    let code = |run: &Run| run.json()["error"]["code"].as_str().unwrap().to_owned();
+    let first = world.verb(&INSTALL, &host).expect_code(2);
+    assert_eq!(code(&first), "preflight.failed");
+
+    let network = [
+        "--skip-check=preflight.names",
+        "--skip-check=preflight.dnssec",
+    ];
+    let written = world.verb(&INSTALL, &[&host[..], &network].concat());
+    assert_ne!(code(&written.expect_code(2)), "preflight.failed");
+    assert!(!world.root.file(".installed_ok").exists());
+    let refused = world.verb(&INSTALL, &host).expect_code(2);
+    assert_eq!(code(&refused), "preflight.failed");
+
+    // As after `--no-start`: the server never ran.
+    world.root.write(".installed_ok", "");
+    let refused = world.verb(&INSTALL, &host).expect_code(2);
+    assert_eq!(code(&refused), "preflight.failed");
+
+    std::fs::create_dir_all(world.root.file("data/admin")).unwrap();
+    world.root.write("data/admin/main.db", "");
+    let again = world.verb(&INSTALL, &host).expect_code(2);
+    assert_ne!(code(&again), "preflight.failed", "{}", again.err);
+    for id in ["preflight.names", "preflight.dnssec"] {
+        let warned = |line: &str| line.starts_with("warning: ") && line.contains(id);
+        assert!(again.err.lines().any(warned), "{id}: {}", again.err);
+    }
+    // Who asks gets the whole truth.
+    let report = world.check(&host).expect_code(1).json();
+    assert_eq!(outcome(&report, "preflight.names"), "failed");
+    // What this host lacks counts as before.
+    world.engine.compose(None);
+    let refused = world.verb(&INSTALL, &host).expect_code(2);
+    assert_eq!(code(&refused), "preflight.failed");
 }
 
 #[test]

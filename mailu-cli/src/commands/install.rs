@@ -89,7 +89,7 @@ fn ready(
 ) -> Result<Report, Error> {
     let options = check::options(&args.checks);
     request.skip = Some(options.skip.clone());
-    let report = mailu.check(layout, request, &options)?;
+    let report = mailu.check_before_install(layout, request, &options)?;
     report.refusal().map_err(|error| {
         error.hint("`--no-start` writes the files, and leaves everything else for later")
     })?;

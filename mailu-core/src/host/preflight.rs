@@ -88,6 +88,27 @@ impl Mailu {
         Ok(self.preflight_report(layout, &config, settled, options))
     }
 
+    /// As [`Mailu::check`], as it counts before [`Mailu::install`]: see [`Report::of_installed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Mailu::check`].
+    pub fn check_before_install(
+        &self,
+        layout: &Layout,
+        request: &Request,
+        options: &Options,
+    ) -> Result<Report, Error> {
+        let report = self.check(layout, request, options)?;
+        // `--no-start` leaves the mark too: the server has to have run.
+        let has_run = layout.file("data/admin/main.db").exists();
+        Ok(if has_run && layout.installed().exists() {
+            report.of_installed()
+        } else {
+            report
+        })
+    }
+
     fn preflight_report(
         &self,
         layout: &Layout,

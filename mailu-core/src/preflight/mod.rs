@@ -39,6 +39,8 @@ pub struct Check {
     pub about: &'static str,
     /// Whether it may be skipped: what one deployment would take from another may not.
     pub skippable: bool,
+    /// Whether it asks other hosts, so that it may fail for a moment without anything being wrong here.
+    pub asks_others: bool,
     needs_engine: bool,
     judge: fn(&Config, &Facts) -> Verdict,
 }
@@ -53,6 +55,7 @@ const fn check(
         id,
         about,
         skippable: true,
+        asks_others: false,
         needs_engine,
         judge,
     }
@@ -82,6 +85,7 @@ pub const CHECKS: [Check; 18] = [
         id: "preflight.fleet",
         about: "names, networks and ports of other deployments",
         skippable: false,
+        asks_others: false,
         needs_engine: false,
         judge: neighbours::fleet,
     },
@@ -98,26 +102,35 @@ pub const CHECKS: [Check; 18] = [
         neighbours::networks,
     ),
     check("preflight.ports", "ports of this host", false, ports::judge),
-    check(
-        "preflight.names",
-        "DNS names that lead here",
-        false,
-        names::judge,
-    ),
+    Check {
+        asks_others: true,
+        ..check(
+            "preflight.names",
+            "DNS names that lead here",
+            false,
+            names::judge,
+        )
+    },
     check("preflight.memory", "memory", false, host::memory),
     check("preflight.disk", "room on disk", false, host::disk),
-    check(
-        "preflight.dnssec",
-        "DNS with DNSSEC",
-        false,
-        internet::dnssec,
-    ),
-    check(
-        "preflight.outbound",
-        "the way out for mail",
-        false,
-        internet::outbound,
-    ),
+    Check {
+        asks_others: true,
+        ..check(
+            "preflight.dnssec",
+            "DNS with DNSSEC",
+            false,
+            internet::dnssec,
+        )
+    },
+    Check {
+        asks_others: true,
+        ..check(
+            "preflight.outbound",
+            "the way out for mail",
+            false,
+            internet::outbound,
+        )
+    },
     check(
         "preflight.open_relay",
         "where connections seem to come from",
@@ -251,6 +264,27 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report as it counts for a deployment that is installed already: what depends on other hosts' answers is worth a
+    /// warning, but a network that fails for a moment must not keep anybody from running the same command again.
+    #[must_use]
+    pub fn of_installed(mut self) -> Self {
+        let asks_others = |id: &str| CHECKS.iter().any(|one| one.asks_others && one.id == id);
+        for finding in &mut self.findings {
+            if finding.severity == Severity::Error && asks_others(&finding.id) {
+                finding.severity = Severity::Warning;
+            }
+        }
+        for check in &mut self.checks {
+            if check.outcome == Outcome::Failed && asks_others(&check.id) {
+                check.outcome = Outcome::Warned;
+            }
+        }
+        self.findings
+            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.ready = !has_errors(&self.findings);
+        self
+    }
+
     /// The error with everything that was found, if something keeps the deployment from running.
     ///
     /// # Errors

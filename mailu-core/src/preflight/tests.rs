@@ -241,6 +241,45 @@ fn everything_is_found_at_once_and_each_check_can_be_skipped() {
 }
 
 #[test]
+fn an_installed_deployment_is_not_refused_for_what_others_answer() {
+    let config = config(STORE);
+    let mut facts = well(&config);
+    for lookup in facts.lookups.values_mut() {
+        *lookup = Lookup::Failed("no answer in time".into());
+    }
+    facts
+        .lookups
+        .insert("mail.example.com".into(), Lookup::Absent);
+    facts.dnssec = vec![DnsProbe::new(at("193.0.14.129:53"), Err("no route".into()))];
+    let report = judge(&config, &facts, &Options::default());
+    assert!(!report.ready);
+    let installed = report.clone().of_installed();
+    assert!(installed.ready && installed.refusal().is_ok());
+    let gist = |report: &Report| -> Vec<(String, String)> {
+        let all = report.findings.iter();
+        let mut all: Vec<_> = all
+            .map(|one| (one.id.clone(), one.message.clone()))
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(gist(&report), gist(&installed));
+    let outcome = |id: &str| installed.checks.iter().find(|check| check.id == id);
+    for id in ["preflight.names", "preflight.dnssec"] {
+        assert_eq!(
+            outcome(id).map(|check| check.outcome),
+            Some(Outcome::Warned)
+        );
+    }
+
+    // What is wrong here is wrong there too.
+    facts.memory = Some(500_000_000);
+    let report = judge(&config, &facts, &Options::default()).of_installed();
+    assert_eq!(report.findings[0].id, "preflight.memory");
+    assert!(report.refusal().is_err());
+}
+
+#[test]
 fn an_unknown_check_is_answered_with_those_that_there_are() {
     let with = |id: &str| {
         let mut options = Options::default();
