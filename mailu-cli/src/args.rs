@@ -247,13 +247,13 @@ pub struct Install {
     /// Show what would be done.
     #[arg(long)]
     pub dry_run: bool,
-    /// Write everything and start nothing. Works without Docker.
+    /// Write everything, and leave the mail server as it is. Works without Docker.
     #[arg(long)]
     pub no_start: bool,
     /// How long each service may take to become ready. Without it, as long as is usual for each.
     #[arg(long, value_name = "SECONDS")]
     pub wait: Option<u64>,
-    /// Install Docker, Compose and Traefik first.
+    /// Install Docker, Compose and Traefik first, also with --no-start.
     #[arg(long)]
     pub with_deps: bool,
     /// How the host is checked first.

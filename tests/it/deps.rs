@@ -152,6 +152,36 @@ fn traefik_is_installed_where_there_is_none() {
     );
 }
 
+/// `--no-start` is about the mail server: what the host lacks comes all the same.
+#[test]
+fn the_host_gets_what_it_lacks_without_a_mail_server_that_starts() {
+    let root = Root::new();
+    let engine = FakeEngine::start();
+    let shown = install(&root, &engine, &["--no-start", "--dry-run"]).expect_code(0);
+    assert!(
+        shown.out.contains("make the Docker network mailu_proxy")
+            && shown.out.contains("start Traefik in"),
+        "{}",
+        shown.out
+    );
+    assert!(!root.path().exists() && engine.containers().is_empty());
+
+    install(&root, &engine, &["--no-start"]).expect_code(0);
+    assert_eq!(engine.containers().len(), 1);
+    assert!(engine.container("traefik").is_some());
+    let store = root.path().join("traefik/acme.json");
+    assert!(root.read("mailu.toml").contains(store.to_str().unwrap()));
+    assert!(root.file("mailu.env").exists());
+    // And the same again: nothing to do.
+    let calls = |engine: &FakeEngine| {
+        let calls = engine.take_calls().into_iter();
+        calls.filter(|call| call.what.contains(" up ")).count()
+    };
+    assert_eq!(calls(&engine), 1);
+    install(&root, &engine, &["--no-start"]).expect_code(0);
+    assert_eq!(calls(&engine), 0);
+}
+
 /// Compose alone is missing: it comes as a package, and the engine stays what it is.
 #[test]
 fn compose_is_installed_as_a_package() {

@@ -45,7 +45,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
     )?;
     request.relay_password = secret(None, args.relay_password_file.as_deref(), "relay password")?;
 
-    if args.with_deps && !args.no_start {
+    if args.with_deps {
         super::deps::provide(&mailu, &layout, &mut request, args.dry_run, printer)?;
     }
     if args.dry_run {
