@@ -1,7 +1,7 @@
 //! A container engine that plays a script: Docker's API on a socket of its own, and a `docker` program that runs Compose against it.
 //!
 //! A test says what the engine has (`add`, `image`, `network`), what starting a service leads to (`fate`), what programs in
-//! containers answer (`program`) and what fails (`fail`); then it reads what was asked for (`calls`) and what there is (`container`).
+//! containers answer (`program`), what fails (`fail`) and when the engine is away (`vanish_during`); then it reads what was asked for (`calls`) and what there is (`container`).
 //! `Root::command` and its like find the engine by `FakeEngine::reach`.
 
 mod api;
@@ -138,6 +138,10 @@ struct World {
     calls: Vec<Call>,
     execs: BTreeMap<String, Exec>,
     count: u64,
+    /// Where it listens.
+    socket: PathBuf,
+    /// During which call it goes away.
+    vanishes: Option<String>,
 }
 
 /// Something that was asked of the engine or of the `docker` program.
@@ -306,8 +310,19 @@ impl World {
         });
     }
 
+    fn vanish(&self) {
+        std::fs::rename(&self.socket, away(&self.socket)).unwrap();
+    }
+
     /// The failure that was asked for, if `what` is to fail.
     fn failure(&mut self, what: &str) -> Option<String> {
+        if self
+            .vanishes
+            .take_if(|part| what.contains(&**part))
+            .is_some()
+        {
+            self.vanish();
+        }
         let failure = self
             .failures
             .iter_mut()
@@ -408,6 +423,8 @@ impl FakeEngine {
             calls: Vec::new(),
             execs: BTreeMap::new(),
             count: 0,
+            socket: directory.path().join("docker.sock"),
+            vanishes: None,
         }));
         let socket = UnixListener::bind(directory.path().join("docker.sock")).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -469,7 +486,18 @@ impl FakeEngine {
 
     /// Takes the engine's socket away, as when it is stopped.
     pub(crate) fn vanish(&self) {
-        std::fs::remove_file(self.directory.path().join("docker.sock")).unwrap();
+        self.world().vanish();
+    }
+
+    /// The same during the next call that contains `part` (see [`Call::what`]; looks are `GET /path`): that is still answered.
+    pub(crate) fn vanish_during(&self, part: &str) {
+        self.world().vanishes = Some(part.to_owned());
+    }
+
+    /// Puts the engine's socket back, as when it is started again. Its containers are as they were.
+    pub(crate) fn come_back(&self) {
+        let socket = self.world().socket.clone();
+        std::fs::rename(away(&socket), socket).unwrap();
     }
 
     /// Adds a container, and its image if the engine does not have that yet.
@@ -613,6 +641,11 @@ impl FakeEngine {
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.world().calls)
     }
+}
+
+/// Where the socket lies while nobody is to find it.
+fn away(socket: &Path) -> PathBuf {
+    socket.with_extension("away")
 }
 
 fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {

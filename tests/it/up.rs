@@ -435,6 +435,73 @@ fn an_interrupt_stops_where_the_same_command_continues() {
     assert_eq!(state(&root), "installed");
 }
 
+#[test]
+fn an_engine_that_goes_away_is_named_and_the_same_command_continues() {
+    // While the first containers are made, and while they are waited for.
+    for call in [
+        "up -d --no-deps resolver",
+        "GET /containers/mailu_resolver/json",
+    ] {
+        let root = Root::new();
+        let (engine, _) = engine(&root);
+        engine.fate("resolver", Fate::Slow(1_000_000));
+        engine.vanish_during(call);
+        let gone = run(
+            &root,
+            &engine,
+            &[&["--json"], &QUIET[..], &["--wait=1"]].concat(),
+        )
+        .expect_code(2);
+        let error = &gone.json()["error"];
+        assert_eq!(error["code"], "engine.gone", "{call}: {error:#}");
+        let hints = error["hints"].to_string();
+        assert!(
+            hints.contains("`systemctl status docker`")
+                && hints.contains("the same command continues"),
+            "{call}: {hints}"
+        );
+        assert_eq!(
+            gone.err.contains("waiting for it"),
+            call.starts_with("GET"),
+            "{call}: {}",
+            gone.err
+        );
+        assert_eq!(state(&root), "incomplete", "{call}");
+        assert!(!root.file(".installed_ok").exists());
+
+        engine.come_back();
+        engine.befall("resolver", Fate::Well);
+        let before = ids(&engine);
+        assert_eq!(before[0].0, "resolver");
+        run(&root, &engine, &QUIET).expect_code(0);
+        assert_eq!(state(&root), "installed", "{call}");
+        assert_eq!(ids(&engine)[0], before[0], "{call}");
+    }
+}
+
+#[test]
+fn an_engine_that_is_restarted_is_waited_for() {
+    let root = Root::new();
+    let (engine, _) = engine(&root);
+    engine.vanish_during("GET /containers/mailu_redis/json");
+    let mut child = engine
+        .reach(&mut root.command(&QUIET))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| {
+        line.unwrap()
+            .contains("the Docker engine does not answer; waiting for it")
+    }));
+    engine.come_back();
+    let rest: Vec<String> = said.map_while(Result::ok).collect();
+    let ended = finished(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, 0, "{rest:?}");
+    assert_eq!(state(&root), "installed");
+}
+
 /// Every call that changes something fails once; the next run goes on to the same end.
 #[test]
 fn a_failure_anywhere_is_made_good_by_the_next_run() {
