@@ -172,9 +172,6 @@ impl Printer {
         self.overrides(&outcome.plan);
         let found = outcome.run.as_ref().map(|run| run.findings.as_slice());
         let found = found.unwrap_or_default();
-        if !self.json {
-            self.findings(found);
-        }
         let conflicts = self.conflicts(&outcome.plan);
         if self.json {
             let beside = std::mem::take(&mut self.beside);
@@ -229,6 +226,7 @@ impl Printer {
         for fact in &run.verified {
             self.line(format_args!("  {GREEN}✓{GREEN:#} {}", fact.message));
         }
+        self.findings(&run.findings);
         let style = if run.installed { GREEN } else { RED };
         let result = if !run.installed {
             "not installed yet; once what is said above is put right, the same command continues"
@@ -361,6 +359,11 @@ impl Printer {
             details.directory.join("dns").display()
         ));
         self.records(dns, false);
+        self.next(next);
+    }
+
+    /// What is left to a person.
+    pub(crate) fn next(&mut self, next: &[NextStep]) {
         if !next.is_empty() {
             self.line(format_args!("\n{BOLD}Next{BOLD:#}"));
         }

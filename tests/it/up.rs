@@ -1,6 +1,6 @@
 //! `mailu install` and `apply` with containers, against an engine that plays a script.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -604,6 +604,43 @@ fn an_open_relay_is_stopped_at_once() {
     );
     assert_eq!(engine.container("mailu_front").unwrap().state, "exited");
     assert_eq!(state(&root), "incomplete");
+}
+
+/// Without a summary as of a server that works: what was found comes last, and what to type.
+#[test]
+fn what_does_not_work_is_said_last() {
+    let root = Root::new();
+    let (engine, _) = engine(&root);
+    behind_traefik(
+        &engine,
+        mail_server("554 5.7.1 Relay access denied", |_| {}),
+    );
+    let mut command = root.command(&WITH_SMTP);
+    // Both streams as a terminal shows them.
+    let mut both = tempfile::tempfile().unwrap();
+    command
+        .stdout(both.try_clone().unwrap())
+        .stderr(both.try_clone().unwrap());
+    let code = engine.reach(&mut command).status().unwrap().code();
+    let mut said = String::new();
+    both.rewind().unwrap();
+    both.read_to_string(&mut said).unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    let at = |part: &str| said.find(part).unwrap_or_else(|| panic!("{part}: {said}"));
+    let order = [
+        "created: ",
+        "✓ ",
+        "error: ",
+        "mail.example.com: not installed yet; once what is said above is put right, the same command continues\n",
+        "Next\n",
+        "dns --domain mail.example.com\n",
+    ]
+    .map(at);
+    assert!(order.is_sorted(), "{order:?}: {said}");
+    assert!(said.ends_with("dns --domain mail.example.com\n"), "{said}");
+    for part in ["DNS records to publish", "Admin ", "Password "] {
+        assert!(!said.contains(part), "{part}: {said}");
+    }
 }
 
 #[test]

@@ -69,12 +69,17 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
             outcome
         }
     };
-    let code = printer.outcome(&outcome, false)?;
+    // Before the outcome, so that what was found is said last.
     if !args.no_start && !args.no_timer && outcome.plan.conflicts.is_empty() {
         printer.findings(&mailu.keep_current());
     }
+    let code = printer.outcome(&outcome, false)?;
     if !printer.json && outcome.plan.conflicts.is_empty() {
-        printer.summary(&outcome.details, &outcome.dns, &outcome.next);
+        match &outcome.run {
+            // Addresses would look as if there were something at them.
+            Some(run) if !run.installed => printer.next(&outcome.next),
+            _ => printer.summary(&outcome.details, &outcome.dns, &outcome.next),
+        }
     }
     Ok(code)
 }

@@ -17,7 +17,7 @@ use super::observe;
 use super::pause::Pause;
 use super::perform::{Progress, perform};
 use super::ready;
-use super::root::{Mailu, Outcome, deploy_with, prepare};
+use super::root::{Mailu, NextStep, Outcome, deploy_with, prepare};
 use super::verify;
 use crate::compose::{self, NetworkDef};
 use crate::config::Config;
@@ -94,8 +94,16 @@ impl Mailu {
         let mut outcome = deploy_with(layout, &request, &mut Disk, &mut System, progress)?;
         if outcome.plan.conflicts.is_empty() {
             self.note_skipped(layout, &skip)?;
-            outcome.next.clear();
-            outcome.run = Some(self.up(layout, options, progress)?);
+            let run = self.up(layout, options, progress)?;
+            outcome.next = if run.installed {
+                Vec::new()
+            } else {
+                vec![NextStep {
+                    why: "publish the DNS records, if they are not there yet".to_owned(),
+                    command: layout.command("dns"),
+                }]
+            };
+            outcome.run = Some(run);
         }
         Ok(outcome)
     }
