@@ -264,31 +264,46 @@ impl Drop for Tagged {
     }
 }
 
-/// A small disk.
+/// A disk of its own: a file system in a file, nearly full.
 struct Small<'a>(&'a Path);
 
 impl<'a> Small<'a> {
-    fn mount(path: &'a Path, size: &str) -> Self {
+    fn mount(path: &'a Path, free: u64) -> Self {
+        let image = path.with_file_name("disk.img");
         std::fs::create_dir_all(path).unwrap();
+        std::fs::File::create(&image)
+            .unwrap()
+            .set_len(1 << 30)
+            .unwrap();
+        succeed(
+            Command::new("mkfs.ext4")
+                .args(["-q", "-m", "0"])
+                .arg(&image),
+        );
         succeed(
             Command::new("mount")
-                .args([
-                    "-t",
-                    "tmpfs",
-                    "-o",
-                    &format!("size={size},mode=755"),
-                    "tmpfs",
-                ])
-                .arg(path),
+                .args(["-o", "loop"])
+                .args([image.as_path(), path]),
         );
-        Self(path)
+        let small = Self(path);
+        small.leave(free);
+        small
     }
 
-    fn resize(&self, size: &str) {
-        succeed(
-            Command::new("mount")
-                .args(["-o", &format!("remount,size={size}")])
+    /// Has so many KiB free, and no more.
+    fn leave(&self, free: u64) {
+        let filler = self.0.join("filler");
+        let _ = std::fs::remove_file(&filler);
+        let printed = succeed(
+            Command::new("df")
+                .args(["--block-size=1K", "--output=avail"])
                 .arg(self.0),
+        );
+        let there: u64 = printed.lines().nth(1).unwrap().trim().parse().unwrap();
+        succeed(
+            Command::new("fallocate")
+                .args(["--length", &format!("{}KiB", there - free)])
+                .arg(&filler),
         );
     }
 }
@@ -305,7 +320,7 @@ fn a_full_disk_is_named_and_the_same_command_goes_on() {
     let _alone = world::alone();
     let mut case = Case::new();
     let path = case.root().path();
-    let small = Small::mount(&path, "64k");
+    let small = Small::mount(&path, 64);
     // The checks see it first,
     case.fails(&["disk"]);
     assert!(!case.root().file("mailu.toml").exists());
@@ -314,13 +329,13 @@ fn a_full_disk_is_named_and_the_same_command_goes_on() {
         .words
         .extend(["--skip-check", "preflight.disk"].map(str::to_owned));
     case.fails(&["No space left on device"]);
-    let sizes: &[&str] = if points() > 3 {
-        &["128k", "256k", "512k", "1m", "2m"]
+    let sizes: &[u64] = if points() > 3 {
+        &[128, 256, 512, 1024, 2048]
     } else {
-        &["512k"]
+        &[512]
     };
     for size in sizes {
-        small.resize(size);
+        small.leave(*size);
         let run = case
             .root()
             .run(&[case.server.command().as_slice(), &["--wait", "30"]].concat());
@@ -328,10 +343,10 @@ fn a_full_disk_is_named_and_the_same_command_goes_on() {
             assert!(case.installed());
             break;
         }
-        assert_eq!(run.code, 2, "{size}: {}{}", run.out, run.err);
+        assert_eq!(run.code, 2, "{size} KiB: {}{}", run.out, run.err);
         case.counts_as_incomplete();
     }
-    small.resize("512m");
+    small.leave(512 * 1024);
     case.goes_on("with room");
     drop(small);
 }

@@ -206,9 +206,12 @@ pub(crate) fn degraded(server: &Server) {
     assert!(text.out.contains("not ready"), "{}", text.out);
     assert_eq!(json["done"], false, "{json}");
     becomes(server, "antispam", "looping", "service.looping");
-    let json = server.root.run(&["status", "--json"]).json();
-    let antispam = find(&json["services"], "name", "antispam");
-    assert_eq!(antispam["cause"]["exit_code"], 3, "{antispam}");
+    wait_for("the exit code, between two starts", || {
+        let json = server.root.run(&["status", "--json"]).json();
+        let antispam = find(&json["services"], "name", "antispam");
+        assert_eq!(antispam["level"], "looping", "{antispam}");
+        (antispam["cause"]["exit_code"] == 3).then_some(())
+    });
     server
         .root
         .run(&["logs", "antispam", "--tail", "3"])

@@ -114,6 +114,7 @@ want docker docker.io
 want iptables iptables
 want ip iproute2
 want unshare util-linux
+want mkfs.ext4 e2fsprogs
 want busybox busybox-static
 install_wanted
 

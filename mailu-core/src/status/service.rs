@@ -80,6 +80,9 @@ pub struct Service {
     pub cause: Option<Cause>,
 }
 
+/// How often the engine may start a container again by itself before that is more than a stumble.
+const LOOP: u64 = 3;
+
 fn level(container: &Container) -> ServiceLevel {
     match (container.state, container.health) {
         (State::Running, Health::None | Health::Healthy) => ServiceLevel::Well,
@@ -127,6 +130,8 @@ pub(super) fn judge(wanted: &Wanted, observed: &Observed) -> Service {
     service.container.clone_from(&there.name);
     service.level = match level(there) {
         ServiceLevel::Starting if observed.ready.contains(&there.name) => ServiceLevel::Well,
+        // Between two of its ends.
+        ServiceLevel::Starting if there.restarts >= LOOP => ServiceLevel::Looping,
         level => level,
     };
     service.state = Some(there.state);
@@ -193,6 +198,10 @@ fn cause(there: &Container, observed: &Observed) -> Cause {
     };
     let why = match there.state {
         State::Running => match there.health {
+            Health::Starting if there.restarts >= LOOP => format!(
+                "the engine has started it {} times, and its health check did not succeed since the last",
+                there.restarts
+            ),
             Health::Starting => "its health check did not succeed yet".to_owned(),
             _ => "its health check fails".to_owned(),
         },

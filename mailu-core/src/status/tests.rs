@@ -149,6 +149,11 @@ fn what_just_started_is_neither_well_nor_broken() {
     let starting = with(|c| c.health = Health::Starting);
     assert_eq!(starting.verdict, Verdict::Starting);
     assert!(!starting.healthy);
+    let again = with(|c| {
+        c.health = Health::Starting;
+        c.restarts = 5;
+    });
+    assert_eq!(again.findings[0].id, "service.looping");
     let mut observed = well();
     for container in &mut observed.containers {
         container.health = Health::Starting;
