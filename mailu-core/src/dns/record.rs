@@ -58,6 +58,31 @@ pub enum Data {
         /// The host, or `.`.
         target: String,
     },
+    /// RFC 1035 §3.3.12.
+    Ptr {
+        /// The name that the address has.
+        target: String,
+    },
+    /// RFC 8659.
+    Caa {
+        /// 128 is critical.
+        flags: u8,
+        /// `issue`, `issuewild`, `iodef` …
+        tag: String,
+        /// What the tag says.
+        value: String,
+    },
+    /// RFC 6698.
+    Tlsa {
+        /// 2 (DANE-TA) or 3 (DANE-EE): others are not for mail (RFC 7672 §3.1.3).
+        usage: u8,
+        /// 0 for the certificate, 1 for its public key.
+        selector: u8,
+        /// 0 for all of it, 1 for SHA-256, 2 for SHA-512.
+        matching: u8,
+        /// In hexadecimal, lower case.
+        association: String,
+    },
     /// RFC 1035 §3.3.14. The text is what the strings make together, without a space between them.
     Txt {
         /// The whole text.
@@ -74,6 +99,9 @@ impl Data {
             Self::Cname { .. } => "CNAME",
             Self::Mx { .. } => "MX",
             Self::Srv { .. } => "SRV",
+            Self::Ptr { .. } => "PTR",
+            Self::Caa { .. } => "CAA",
+            Self::Tlsa { .. } => "TLSA",
             Self::Txt { .. } => "TXT",
         }
     }
@@ -90,7 +118,14 @@ impl Data {
         match self {
             Self::A { address } => address.to_string(),
             Self::Aaaa { address } => address.to_string(),
-            Self::Cname { target } => absolute(target),
+            Self::Cname { target } | Self::Ptr { target } => absolute(target),
+            Self::Caa { flags, tag, value } => format!("{flags} {tag} {}", quote(value)),
+            Self::Tlsa {
+                usage,
+                selector,
+                matching,
+                association,
+            } => format!("{usage} {selector} {matching} {association}"),
             Self::Mx {
                 preference,
                 exchange,
@@ -270,6 +305,26 @@ mod tests {
         let text = "é".repeat(200);
         assert!(chunks(&text).iter().all(|c| c.len() <= 255));
         assert_eq!(chunks(&text).concat(), text);
+    }
+
+    #[test]
+    fn records_about_certificates() {
+        let caa = Data::Caa {
+            flags: 0,
+            tag: "issue".to_owned(),
+            value: "letsencrypt.org;validationmethods=http-01".to_owned(),
+        };
+        assert_eq!(
+            caa.presentation(),
+            "0 issue \"letsencrypt.org;validationmethods=http-01\""
+        );
+        let tlsa = Data::Tlsa {
+            usage: 2,
+            selector: 1,
+            matching: 1,
+            association: "0b9f".to_owned(),
+        };
+        assert_eq!(tlsa.presentation(), "2 1 1 0b9f");
     }
 
     #[test]
