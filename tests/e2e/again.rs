@@ -5,20 +5,16 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::server::{BARE, Front, LIGHT, Server, changed, containers};
 use crate::support::Root;
-use crate::verbs;
 use crate::world::{self, Traefik};
 
 #[test]
-fn a_second_install_small_changes_and_every_verb() {
+fn a_second_install_changes_nothing_and_small_changes_little() {
     let _alone = world::alone();
     let more = [&LIGHT[..], &BARE].concat();
     let server = Server::prepare(Root::new(), Front::Theirs(Traefik::start()), &more).install();
     server.takes_certificate();
     second_install(&server);
     small_changes(&server);
-    verbs::healthy(&server);
-    verbs::degraded(&server);
-    verbs::absent(&server);
 }
 
 /// Connects from outside, again and again.

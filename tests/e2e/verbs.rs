@@ -1,10 +1,23 @@
 //! Every operating verb on a server that is well, on one that is not, and on one that is not there.
 
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::server::{Server, changed, containers};
-use crate::support::Run;
-use crate::world::{docker, wait_for};
+use crate::server::{BARE, Front, LIGHT, Server, changed, containers};
+use crate::support::{Root, Run, succeed};
+use crate::world::{self, Traefik, docker, wait_for};
+
+#[test]
+fn every_verb() {
+    let _alone = world::alone();
+    let more = [&LIGHT[..], &BARE].concat();
+    let server = Server::prepare(Root::new(), Front::Theirs(Traefik::start()), &more).install();
+    server.takes_certificate();
+    healthy(&server);
+    degraded(&server);
+    absent(&server);
+}
 
 /// The state of a service, by `mailu status --json`.
 fn level(server: &Server, service: &str) -> String {
@@ -68,7 +81,7 @@ fn all_is_well(server: &Server) {
     assert_eq!(json["deployments"][0]["verdict"], "healthy", "{json}");
 }
 
-pub(crate) fn healthy(server: &Server) {
+fn healthy(server: &Server) {
     all_is_well(server);
     certificates_and_checks(server, 0);
     let list = server.root.run(&["list", "--json"]).expect_code(0).json();
@@ -110,10 +123,23 @@ pub(crate) fn healthy(server: &Server) {
     assert_eq!(json.expect_code(0).json()["stdout"], "hello\n");
     refused(server, &["exec", "nosuch", "--", "true"], "service.unknown");
 
-    // Only what was named is restarted, and it is ready then.
+    // Only what was named is restarted, and it is ready then. Whoever follows its log goes on reading.
+    let log = server.root.path().with_file_name("followed");
+    let mut follower = server
+        .root
+        .command(&["logs", "--follow", "--since", "1s", "smtp"])
+        .stdout(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
     let before = containers();
     both(server, &["restart", "smtp"], 0);
     let after = containers();
+    wait_for("two starts in the followed log", || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        (text.matches("daemon started").count() >= 2).then_some(())
+    });
+    succeed(Command::new("kill").args(["-INT", &follower.id().to_string()]));
+    assert_eq!(follower.wait().unwrap().code(), Some(130));
     assert_eq!(changed(&before, &after), ["smtp"]);
     assert_eq!(before["smtp"].0, after["smtp"].0, "the same container");
     refused(server, &["restart", "nosuch"], "service.unknown");
@@ -151,7 +177,7 @@ fn certificates_and_checks(server: &Server, code: i32) {
     assert_eq!(json["ready"], true, "{json}");
 }
 
-pub(crate) fn degraded(server: &Server) {
+fn degraded(server: &Server) {
     // Killed from outside.
     docker(&["kill", "mailu_smtp"]);
     becomes(server, "smtp", "stopped", "service.stopped");
@@ -242,7 +268,7 @@ fn becomes_absent(server: &Server) {
     );
 }
 
-pub(crate) fn absent(server: &Server) {
+fn absent(server: &Server) {
     refused(
         server,
         &["uninstall", "--delete-data"],
