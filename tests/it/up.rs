@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -383,6 +384,44 @@ fn what_exists_in_mailu_is_left_as_it_is() {
             .iter()
             .all(|call| !call.contains("config-import"))
     );
+}
+
+#[test]
+fn an_admin_that_could_not_make_its_database_is_started_again() {
+    let root = Root::new();
+    let (engine, kept) = engine(&root);
+    // The disk was full when it started, and is full a second time.
+    let left = AtomicUsize::new(2);
+    engine.program(
+        "admin",
+        &["flask", "mailu", "config-export"],
+        move |_, _| {
+            let again = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            if again.is_ok() {
+                return Answer::failed(1, "sqlite3.OperationalError: no such table: domain\n");
+            }
+            let kept = kept.lock().unwrap();
+            Answer::out(&if kept.is_null() {
+                "{}".to_owned()
+            } else {
+                kept.to_string()
+            })
+        },
+    );
+    let failed = run(&root, &engine, &QUIET).expect_code(2);
+    assert!(failed.err.contains("no such table"), "{}", failed.err);
+    assert!(failed.err.contains("restart"), "{}", failed.err);
+    assert_eq!(state(&root), "incomplete");
+    let restarts = || -> usize {
+        let all = engine.calls();
+        all.iter()
+            .filter(|call| call.contains("mailu_admin/restart"))
+            .count()
+    };
+    assert_eq!(restarts(), 0);
+    run(&root, &engine, &QUIET).expect_code(0);
+    assert_eq!(restarts(), 1);
+    assert_eq!(state(&root), "installed");
 }
 
 #[test]

@@ -990,7 +990,24 @@ impl<'a> Up<'a> {
 
     /// Makes the email domains and the first administrator where they do not exist.
     fn accounts(&mut self) -> Result<(), Error> {
-        let there = self.exported()?;
+        let there = match self.exported() {
+            Ok(there) => there,
+            Err(error) if self.may_lack_its_database() => {
+                let why = "it does not know its database, which it makes when it starts";
+                self.changing()?;
+                self.say(&format!("restarting admin: {why} ({error})"));
+                self.docker.restart(&self.container("admin"), 10)?;
+                for one in &mut self.report.services {
+                    if one.service == "admin" {
+                        one.done = Done::Restarted;
+                        one.why = vec![why.to_owned()];
+                    }
+                }
+                self.wait_for(&["admin".to_owned()])?;
+                self.exported()?
+            }
+            Err(error) => return Err(error),
+        };
         let address = self.config.admin_email.to_string().to_ascii_lowercase();
         if there.users.contains(&address) && !there.administrators.contains(&address) {
             self.report.findings.push(
@@ -1066,6 +1083,16 @@ impl<'a> Up<'a> {
         Ok(())
     }
 
+    /// Mailu's admin goes on without its database, where there was no room to make it. A server that has shown that it works is left alone.
+    fn may_lack_its_database(&self) -> bool {
+        let untouched = self
+            .report
+            .services
+            .iter()
+            .any(|one| one.service == "admin" && one.done == Done::Unchanged);
+        untouched && !self.layout.installed().exists()
+    }
+
     fn exported(&self) -> Result<start::Accounts, Error> {
         let ran = self.flask(&["config-export", "-j", "domain", "user"], None)?;
         start::accounts(&ran.out).ok_or_else(|| {
@@ -1081,6 +1108,7 @@ impl<'a> Up<'a> {
                 ),
             )
             .hint(format!("`docker logs {}` may say more", self.container("admin")))
+            .hint(format!("`{} admin` has Mailu make its database again, where there was no room for it", self.layout.command("restart")))
         })
     }
 
