@@ -179,7 +179,9 @@ fn killed_anywhere_the_same_command_goes_on() {
         }
     }
     assert_eq!(killed, count, "at: {places:?}");
-    assert!(places.len() > count as usize / 3, "at: {places:?}");
+    // In many stages of it, and not again and again in one.
+    let least = if count > 3 { 8 } else { 2 };
+    assert!(places.len() >= least, "at: {places:?}");
 }
 
 #[test]
@@ -343,7 +345,13 @@ fn a_full_disk_is_named_and_the_same_command_goes_on() {
             assert!(case.installed());
             break;
         }
-        assert_eq!(run.code, 2, "{size} KiB: {}{}", run.out, run.err);
+        // It failed, or all of it runs, and Postfix says that it has no room.
+        assert!(
+            run.code == 2 || run.code == 1 && run.err.contains("make room on the disk"),
+            "{size} KiB: {}{}",
+            run.out,
+            run.err
+        );
         case.counts_as_incomplete();
     }
     small.leave(512 * 1024);

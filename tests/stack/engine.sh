@@ -92,7 +92,8 @@ if [ "${1:-}" = inside ]; then
     "$stack/world.sh" up
     # Whom `mailu check` asks in this world.
     export MAILU_ROOT_SERVER=198.51.100.2 MAILU_OUTBOUND_TO=mx.outside.test
-    "$@" <&3 3<&- &
+    # A command in the background ignores interrupts, and so would the programs that the tests interrupt.
+    env --default-signal=INT,QUIT "$@" <&3 3<&- &
     command=$!
     status=0
     wait "$command" || status=$?

@@ -121,7 +121,13 @@ fn unreachable(up: &mut Up<'_>, port: u16, place: Option<SocketAddr>, why: &str)
         None => format!("leads nowhere: front does not publish port {port}"),
     };
     let mut finding = Finding::error("install.unreachable", format!("port {port}"), message);
-    if through_traefik {
+    // Postfix's words where its queue has no room (RFC 3463, X.3.1).
+    if why.contains("4.3.1") {
+        finding = finding.hint(format!(
+            "make room on the disk that has {}",
+            up.layout.file("data/mailqueue").display()
+        ));
+    } else if through_traefik {
         let points = &up.config.traefik.entrypoints;
         let name = match MailPort::ALL.iter().find(|mail| mail.number() == port) {
             Some(mail) => points.for_port(*mail).to_string(),
