@@ -389,6 +389,16 @@ pub struct Dns {
     /// Only this zone.
     #[arg(long, value_name = "ZONE")]
     pub zone: Option<String>,
+    /// Compare them with what all name servers say. Exit status 1 where a required record is missing or wrong, 2 where that could not be
+    /// found out.
+    #[arg(long)]
+    pub check: bool,
+    /// With --check: DNS server that finds name servers, ADDRESS or ADDRESS:PORT. Default: the host's.
+    #[arg(long, value_name = "ADDRESS", value_parser = dns_server, requires = "check")]
+    pub resolver: Option<SocketAddr>,
+    /// With --check: server to ask for every zone, ADDRESS or ADDRESS:PORT, instead of those that it is delegated to. May be repeated.
+    #[arg(long, value_name = "ADDRESS", value_parser = dns_server, requires = "check")]
+    pub nameserver: Vec<SocketAddr>,
 }
 
 /// A form of DNS records.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
+use mailu_core::dns::check::{Report as PublishedReport, State};
 use mailu_core::dns::{Data, Level, Report as Records};
 use mailu_core::host::{Dependencies, Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
@@ -360,6 +361,45 @@ impl Printer {
         ));
         self.records(dns, false);
         self.next(next);
+    }
+
+    /// How records are, as name servers have them.
+    pub(crate) fn published(&mut self, report: &PublishedReport) {
+        let width = report.records.iter().map(|one| one.fqdn.len()).max();
+        let width = width.unwrap_or_default() + 1;
+        let mut zone = "";
+        for one in &report.records {
+            if one.zone != zone {
+                self.line(format_args!("{BOLD}Zone {}{BOLD:#}", one.zone));
+                zone = &one.zone;
+            }
+            let style = match one.state {
+                State::Right | State::Accepted => GREEN,
+                State::Missing | State::Wrong if one.level == Level::Required => RED,
+                State::Missing | State::Wrong | State::Partial => YELLOW,
+                _ => DIM,
+            };
+            let state = one.state.as_str();
+            let seen = if one.seen.is_empty() {
+                String::new()
+            } else {
+                format!("  {}", one.seen.join(" | "))
+            };
+            self.line(format_args!(
+                "  {style}{state:<8}{style:#}  {:<width$}  {:<5}{DIM}{seen}{DIM:#}",
+                format!("{}.", one.fqdn),
+                one.kind
+            ));
+        }
+        let right = report
+            .records
+            .iter()
+            .filter(|one| matches!(one.state, State::Right | State::Accepted));
+        self.line(format_args!(
+            "{} of {} records are right",
+            right.count(),
+            report.records.len()
+        ));
     }
 
     /// What is left to a person.

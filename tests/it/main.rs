@@ -21,6 +21,7 @@ mod kill;
 mod lost;
 mod operate;
 mod preflight;
+mod published;
 mod random;
 mod settings;
 mod support;

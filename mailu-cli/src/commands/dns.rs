@@ -1,6 +1,9 @@
 //! `mailu dns`
 
+use mailu_core::dns::check::State;
 use mailu_core::dns::{zone_file, zone_records};
+use mailu_core::host::{DnsOptions, Mailu};
+use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind};
 
 use super::chosen;
@@ -22,6 +25,9 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
             .hint(format!("there are: {}", names.join(", "))));
         }
     }
+    if args.check {
+        return checked(&mailu, &layout, printer, args);
+    }
     match args.format {
         _ if printer.json => printer.data(&report)?,
         DnsFormat::Json => printer.data(&report)?,
@@ -38,4 +44,31 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         }
     }
     Ok(crate::FINE)
+}
+
+/// Compares the records with what name servers say.
+fn checked(mailu: &Mailu, layout: &Layout, printer: &mut Printer, args: &Dns) -> Result<u8, Error> {
+    let mut options = DnsOptions::default();
+    options.resolver = args.resolver;
+    options.authoritative.clone_from(&args.nameserver);
+    options.zone.clone_from(&args.zone);
+    let report = mailu.check_dns(layout, &options)?;
+    if printer.json {
+        printer.data(&report)?;
+    } else {
+        printer.published(&report);
+    }
+    printer.findings(&report.findings);
+    Ok(if report.complete {
+        crate::FINE
+    } else if report.uncertain
+        && !report
+            .records
+            .iter()
+            .any(|one| matches!(one.state, State::Missing | State::Wrong))
+    {
+        crate::FAILED
+    } else {
+        crate::FINDINGS
+    })
 }

@@ -1,5 +1,6 @@
 //! The DNS records that a deployment needs: one model for every format, and for the checks to come.
 
+pub mod check;
 mod record;
 mod required;
 mod zone;

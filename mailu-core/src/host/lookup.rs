@@ -139,7 +139,11 @@ fn over_tcp(server: SocketAddr, id: u16, question: &[u8]) -> io::Result<Message>
 }
 
 /// The first answer that one of `servers` gives.
-fn first(servers: &[SocketAddr], name: &str, kind: RecordType) -> Result<Message, String> {
+pub(super) fn first(
+    servers: &[SocketAddr],
+    name: &str,
+    kind: RecordType,
+) -> Result<Message, String> {
     let mut last = "no DNS server is known".to_owned();
     for server in servers {
         match ask(*server, name, kind, false) {
