@@ -3,6 +3,7 @@
 pub mod check;
 mod record;
 mod required;
+pub mod spf;
 mod zone;
 
 pub use record::{Data, Level, Record, chunks};
