@@ -4,6 +4,7 @@ pub mod check;
 mod record;
 mod required;
 pub mod spf;
+pub mod tlsa;
 mod zone;
 
 pub use record::{Data, Level, Record, chunks};
