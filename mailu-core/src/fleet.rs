@@ -67,7 +67,7 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
     let theirs: Vec<_> = other
         .public_names()
         .cloned()
-        .chain(other.autoconfig_names())
+        .chain(other.further_names())
         .collect();
     for (key, mine) in config
         .public_names()
@@ -87,6 +87,12 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
                 .into_iter()
                 .map(|n| ("dns.autoconfig", n)),
         )
+        .chain(
+            config
+                .mta_sts_names()
+                .into_iter()
+                .map(|n| ("mta_sts.mode", n)),
+        )
     {
         if theirs.contains(&mine) {
             out.push(
@@ -100,12 +106,19 @@ fn one(config: &Config, neighbour: &Neighbour, out: &mut Vec<Finding>) {
             );
         }
     }
-    for domain in config.domains() {
-        if other.domains().any(|d| d == domain) {
+    for domain in config.receiving() {
+        if other.receiving().any(|d| d == domain) {
+            let key = if *domain == config.email_domain {
+                "email_domain"
+            } else if config.email_domains.contains(domain) {
+                "email_domains"
+            } else {
+                "dns.alternatives"
+            };
             out.push(
                 Finding::error(
                     "fleet.email_domain",
-                    if *domain == config.email_domain { "email_domain" } else { "email_domains" },
+                    key,
                     format!("is served by {name} already: each of the two would keep mail from its own users for itself"),
                 )
                 .value(domain)

@@ -17,6 +17,7 @@ pub mod fleet;
 mod hash;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod mta_sts;
 pub mod names;
 pub mod network;
 pub mod paths;

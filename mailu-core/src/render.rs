@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::dns::{self, PublicKeys, Report};
 use crate::env::{self, Variables};
 use crate::error::{Error, ErrorKind};
+use crate::mta_sts;
 use crate::secret::Secrets;
 
 /// A generated file. `Debug` leaves out its text.
@@ -107,6 +108,13 @@ impl Rendered {
                 text: self.compose.clone(),
             },
         ];
+        if let Some(text) = mta_sts::snippet(config) {
+            files.push(RenderedFile {
+                path: mta_sts::FILE.to_owned(),
+                mode: 0o644,
+                text,
+            });
+        }
         files.extend(self.dns_files(config, |_| 1)?);
         Ok(files)
     }
@@ -119,12 +127,15 @@ impl Rendered {
     ) -> Result<Vec<RenderedFile>, Error> {
         let mut files = Vec::new();
         for zone in &self.dns.zones {
-            let path = format!("dns/{}.zone", zone.zone);
-            files.push(RenderedFile {
-                mode: 0o644,
-                text: dns::zone_file(config, zone, serial(&path)),
-                path,
-            });
+            // The provider's zone of addresses holds names of other customers too: it is not ours to write.
+            if !dns::is_providers(config, &zone.zone) {
+                let path = format!("dns/{}.zone", zone.zone);
+                files.push(RenderedFile {
+                    mode: 0o644,
+                    text: dns::zone_file(config, zone, serial(&path)),
+                    path,
+                });
+            }
             files.push(RenderedFile {
                 path: format!("dns/{}.records", zone.zone),
                 mode: 0o644,

@@ -7,6 +7,7 @@ mod certificates;
 mod certs;
 mod cli;
 mod compose;
+mod deliverability;
 mod deploy;
 mod deps;
 mod dkim;

@@ -218,7 +218,55 @@ pub(crate) fn config() -> impl Strategy<Value = Table> {
                         ]),
                     ));
                 }
+                // What most have not, drawn from bits that mean something else too.
+                if on[3] {
+                    let first = domains.first().unwrap_or(&zone);
+                    let list =
+                        |items: &[String]| Value::Array(items.iter().map(|d| text(d)).collect());
+                    dns.push((
+                        "caa",
+                        list(&[
+                            "letsencrypt.org;validationmethods=http-01".to_owned(),
+                            "ca.example".to_owned(),
+                        ]),
+                    ));
+                    dns.push((
+                        "egress",
+                        list(&[format!("198.51.100.{n}"), "2001:db8::77".to_owned()]),
+                    ));
+                    dns.push((
+                        "alternatives",
+                        list(&[format!("alias{n}.net"), format!("other.{zone}={first}")]),
+                    ));
+                    dns.push((
+                        "parked",
+                        list(&[format!("parked.{zone}"), format!("parked{n}.org")]),
+                    ));
+                }
                 set(&mut root, "dns", section(dns));
+                if on[4] && mode != "none" {
+                    set(
+                        &mut root,
+                        "mta_sts",
+                        section(vec![(
+                            "mode",
+                            text(if on[5] { "testing" } else { "enforce" }),
+                        )]),
+                    );
+                }
+                if on[4] {
+                    set(
+                        &mut root,
+                        "tls_rpt",
+                        section(vec![(
+                            "rua",
+                            Value::Array(vec![
+                                text(&format!("t!ls@{zone}")),
+                                text("https://r.example/v1"),
+                            ]),
+                        )]),
+                    );
+                }
                 set(
                     &mut root,
                     "dmarc",

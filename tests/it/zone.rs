@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use mailu_core::dns::{
-    Data, PublicKeys, ZoneReport, chunks, records, report, zone_file, zone_records,
+    Data, PublicKeys, ZoneReport, chunks, records, records_with, report, tlsa::Shown, zone_file,
+    zone_records,
 };
-use mailu_core::{Config, dkim::DkimKey};
+use mailu_core::{Config, config::TlsMode, dkim::DkimKey};
 
 use crate::random;
 use crate::support::{succeed, tests, tool};
@@ -64,6 +65,67 @@ fn checkers_accept_the_zones_of_random_deployments() {
     assert!(
         checked >= 60 && international >= 5,
         "{checked} zones, {international} international"
+    );
+}
+
+/// Every kind of record at once, also those that follow from a certificate.
+#[test]
+fn checkers_accept_everything_switched_on() {
+    let mut config = crate::compose::config(
+        &std::fs::read_to_string(tests("golden/everything/mailu.toml")).unwrap(),
+    );
+    config.tls.mode = TlsMode::Letsencrypt;
+    // Those of the file lie in one of the zones, and have no addresses there.
+    config.dns.nameservers = vec!["ns1.outside.test".parse().unwrap()];
+    let chain = crate::deliverability::chain();
+    let chain = chain.iter().map(|(der, _)| der.clone()).collect();
+    let shown = Shown::new(vec![chain], true);
+    let all = report(&config, records_with(&config, &keys(&config), Some(&shown))).zones;
+    let directory = tempfile::tempdir().unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for zone in &all {
+        kinds.extend(
+            zone.records
+                .iter()
+                .filter(|r| r.data.is_some())
+                .map(|r| r.kind),
+        );
+        for text in [
+            zone_file(&config, zone, 7),
+            format!(
+                "$TTL 300\n{0}. IN SOA ns.invalid. hostmaster.{0}. 1 7200 900 1209600 300\n{0}. IN NS ns.invalid.\n{1}",
+                zone.zone,
+                zone_records(zone)
+            ),
+        ] {
+            let file = directory.path().join("zone");
+            std::fs::write(&file, text).unwrap();
+            named_checkzone(&zone.zone, &file);
+            succeed(
+                Command::new(tool("nsd-checkzone"))
+                    .arg(&zone.zone)
+                    .arg(&file),
+            );
+        }
+    }
+    let expected = [
+        "A", "AAAA", "CAA", "CNAME", "MX", "PTR", "SRV", "TLSA", "TXT",
+    ];
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), expected);
+    // A provider's zone of addresses is not ours to write; what to ask for stands beside the others.
+    let rendered =
+        mailu_core::render(&config, &mailu_core::Secrets::default(), &keys(&config)).unwrap();
+    let files = rendered.files(&config).unwrap();
+    let written: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    assert!(
+        written
+            .iter()
+            .any(|path| path.ends_with(".ip6.arpa.records")),
+        "{written:?}"
+    );
+    assert!(
+        !written.iter().any(|path| path.ends_with(".arpa.zone")),
+        "{written:?}"
     );
 }
 

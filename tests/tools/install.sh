@@ -12,6 +12,7 @@ want() { # PROGRAM PACKAGE
 want named-checkzone bind9-utils
 want nsd-checkzone nsd
 want openssl openssl
+want nginx nginx-light
 want strace strace
 want python3 python3
 want dig bind9-dnsutils

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::labels;
 use crate::config::{Config, LogDriver, MailPort, TlsMode, Via, Webmail};
 use crate::hash::sha256;
+use crate::mta_sts;
 use crate::network;
 
 /// A Compose project.
@@ -370,6 +371,12 @@ impl<'a> Builder<'a> {
             let address = config.traefik.address.map(|a| a.to_string());
             front.networks.push(("proxy".to_owned(), address));
             front.labels = labels::traefik(config, &self.project);
+        }
+        if let Some(snippet) = mta_sts::snippet(config) {
+            // nginx reads it only when it starts; another label makes the container anew.
+            let mut hash = sha256(snippet.as_bytes());
+            hash.truncate(16);
+            front.labels.push(("mailu.mta-sts".to_owned(), hash));
         }
         front.healthcheck = front_health(config.tls.mode).map(|command| Health {
             command,

@@ -3,7 +3,7 @@
 //! The labels mean the same to Traefik 2.11 and 3.
 
 use crate::config::{Config, MailPort, TlsMode, Via};
-use crate::names::MailHost;
+use crate::names::{EmailDomain, MailHost};
 
 /// `ADDRESS:PORT:PORT` for each port that Docker publishes. Always with an address: without one Docker also binds `[::]`.
 pub(crate) fn published(config: &Config) -> Vec<String> {
@@ -95,7 +95,7 @@ pub(super) fn traefik(config: &Config, project: &str) -> Vec<(String, String)> {
         "80",
     );
 
-    let extra = config.autoconfig_names();
+    let extra = config.further_names();
     let every_name = any_of("Host", config.public_names().chain(&extra));
     if config.tls.mode == TlsMode::Traefik {
         let resolver = config.traefik.resolver.to_string();
@@ -128,10 +128,8 @@ pub(super) fn traefik(config: &Config, project: &str) -> Vec<(String, String)> {
             if names.is_empty() {
                 continue;
             }
-            // Doubling the hyphens first keeps `a-b.example` and `a.b.example` apart.
-            let slug = domain.as_str().replace('-', "--").replace('.', "-");
             labels.http_router(
-                &format!("setup-{slug}"),
+                &format!("setup-{}", slug(domain)),
                 &[
                     ("rule", any_of("Host", names)),
                     ("entrypoints", points.websecure.to_string()),
@@ -140,6 +138,20 @@ pub(super) fn traefik(config: &Config, project: &str) -> Vec<(String, String)> {
                     ("service", service.clone()),
                 ],
             );
+        }
+        for domain in config.receiving() {
+            if let Some(name) = config.mta_sts_name_of(domain) {
+                labels.http_router(
+                    &format!("mta-sts-{}", slug(domain)),
+                    &[
+                        ("rule", any_of("Host", [&name])),
+                        ("entrypoints", points.websecure.to_string()),
+                        ("tls", "true".to_owned()),
+                        ("tls.certresolver", resolver.clone()),
+                        ("service", service.clone()),
+                    ],
+                );
+            }
         }
         let middleware = format!("{project}-https");
         labels.http_router(
@@ -191,6 +203,11 @@ pub(super) fn traefik(config: &Config, project: &str) -> Vec<(String, String)> {
         }
     }
     labels.all
+}
+
+/// A domain as part of a router's name. Doubling the hyphens first keeps `a-b.example` and `a.b.example` apart.
+fn slug(domain: &EmailDomain) -> String {
+    domain.as_str().replace('-', "--").replace('.', "-")
 }
 
 /// Where the client speaks first it names the server, so several deployments can share the port. Where the server speaks

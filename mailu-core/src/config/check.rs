@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::front::Front;
 use super::units::{Bytes, Version};
-use super::{Config, DEFAULT_PROXY_NETWORK, DmarcPolicy, MailPort, TlsMode, Via};
+use super::{Config, DEFAULT_PROXY_NETWORK, DmarcPolicy, MailPort, MtaStsMode, TlsMode, Via};
 use crate::env::table;
 use crate::finding::Finding;
 use crate::network;
@@ -38,6 +38,20 @@ const GROUPS: &[(Rules, &[&str])] = &[
     (limits, &["limits"]),
     (relay, &["relay", "dns.spf", "traefik", "tls.mode"]),
     (dns, &["dns", "dmarc", "network.ipv6", "ports"]),
+    (
+        other_names,
+        &[
+            "dns",
+            "mail_host",
+            "hostnames",
+            "email_domain",
+            "email_domains",
+        ],
+    ),
+    (
+        verified_tls,
+        &["mta_sts", "tls_rpt", "tls", "traefik.acme_store"],
+    ),
     (
         networks,
         &[
@@ -154,13 +168,13 @@ fn names(config: &Config, out: &mut Vec<Finding>) {
 .hint("once it is there, `postmaster = \"postmaster\"` in mailu.toml ends this notice"),
         );
     }
-    let public = config.public_names().count() + config.autoconfig_names().len();
+    let public = config.public_names().count() + config.further_names().len();
     if config.tls.mode.own_acme() && public > 100 {
         out.push(
             Finding::error(
                 "names.too_many",
                 "hostnames",
-                "must be at most 100 names together with the autoconfig names: Let's Encrypt puts no more into one certificate",
+                "must be at most 100 names together with those for automatic setup and MTA-STS: Let's Encrypt puts no more into one certificate",
             )
             .value(public)
             .hint("set `dns.autoconfig = false`, or use mode `traefik`, where each domain gets a certificate of its own"),
@@ -877,6 +891,19 @@ fn dns(config: &Config, out: &mut Vec<Finding>) {
                 .hint("remove it"),
         );
     }
+    for (index, address) in dns.egress.iter().enumerate() {
+        if !network::is_public(*address) && !is_example(*address) {
+            out.push(
+                Finding::error(
+                    "dns.egress",
+                    format!("dns.egress[{index}]"),
+                    "must be a public address, the one that other servers see when mail leaves",
+                )
+                .value(address)
+                .hint("ask your provider's panel for it, or remove it: without NAT it is the mail host's own"),
+            );
+        }
+    }
     let lookups = 1 + dns
         .spf
         .iter()
@@ -894,6 +921,139 @@ fn dns(config: &Config, out: &mut Vec<Finding>) {
             )
             .value(lookups)
             .hint("replace `include:` by `ip4:` where the addresses are known"),
+        );
+    }
+}
+
+/// Whether an address is for documentation (RFC 5737, RFC 3849), as in our own examples.
+fn is_example(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_documentation(),
+        IpAddr::V6(address) => address.segments()[..2] == [0x2001, 0xdb8],
+    }
+}
+
+/// Alternatives and parked names.
+fn other_names(config: &Config, out: &mut Vec<Finding>) {
+    let dns = &config.dns;
+    let mut taken: Vec<(&str, &str)> = config
+        .domains()
+        .map(|domain| (domain.as_str(), "an email domain"))
+        .collect();
+    for (index, other) in dns.alternatives.iter().enumerate() {
+        let subject = format!("dns.alternatives[{index}]");
+        if let Some((_, what)) = taken.iter().find(|(name, _)| *name == other.name.as_str()) {
+            out.push(
+                Finding::error(
+                    "dns.alternative_twice",
+                    &subject,
+                    format!("must be a further domain: it is {what} already"),
+                )
+                .value(&other.name)
+                .hint("remove it from one of the two lists"),
+            );
+        }
+        if let Some(of) = other
+            .of
+            .as_ref()
+            .filter(|of| !config.domains().any(|d| d == *of))
+        {
+            out.push(
+                Finding::error(
+                    "dns.alternative_of",
+                    &subject,
+                    "must name an email domain of this deployment after the `=`: the one whose mail it is",
+                )
+                .value(of)
+                .hint(format!("write it like `{}={}`, or add `{of}` to `email_domains`", other.name, config.email_domain)),
+            );
+        }
+        taken.push((other.name.as_str(), "an alternative"));
+    }
+    taken.extend(
+        config
+            .public_names()
+            .map(|name| (name.as_str(), "a name of the server")),
+    );
+    for (index, name) in dns.parked.iter().enumerate() {
+        if let Some((_, what)) = taken.iter().find(|(other, _)| *other == name.as_str()) {
+            out.push(
+                Finding::error(
+                    "dns.parked_used",
+                    format!("dns.parked[{index}]"),
+                    format!("must be a name without mail: it is {what} already"),
+                )
+                .value(name)
+                .hint("remove it from `dns.parked`, whose records say that it never sends or receives mail"),
+            );
+        }
+        taken.push((name.as_str(), "a parked name"));
+    }
+}
+
+/// MTA-STS and the certificate that it makes other servers ask for.
+fn verified_tls(config: &Config, out: &mut Vec<Finding>) {
+    let sts = &config.mta_sts;
+    if !(1..=31_557_600).contains(&sts.max_age) {
+        out.push(
+            Finding::error(
+                "mta_sts.max_age",
+                "mta_sts.max_age",
+                "must lie between 1 and 31557600 seconds, which is a year (RFC 8461 §3.2)",
+            )
+            .value(sts.max_age)
+            .hint("604800 is the default, a week; 86400 while you try it out"),
+        );
+    }
+    if sts.mode == MtaStsMode::Off {
+        return;
+    }
+    if config.tls.mode == TlsMode::None {
+        out.push(
+            Finding::error(
+                "mta_sts.no_tls",
+                "mta_sts.mode",
+                "needs TLS: the policy is fetched over https, and promises it on port 25",
+            )
+            .value(sts.mode)
+            .hint("set another `tls.mode`, or `mta_sts.mode = \"off\"`"),
+        );
+        return;
+    }
+    let self_signed = match config.tls.mode {
+        TlsMode::Traefik => config.traefik.acme_store.is_none(),
+        TlsMode::Cert => config.tls.certificate.is_none(),
+        _ => false,
+    };
+    if sts.mode == MtaStsMode::Enforce && self_signed {
+        let key = match config.tls.mode {
+            TlsMode::Cert => "tls.certificate",
+            _ => "traefik.acme_store",
+        };
+        out.push(
+            Finding::warning(
+                "mta_sts.certificate",
+                "mta_sts.mode",
+                format!("keeps mail away as long as the mail ports have a self-signed certificate, and they have one unless you put another into data/certs: `{key}` is not set"),
+            )
+            .value(sts.mode)
+            .hint(format!("set `{key}`"))
+            .hint("or `mta_sts.mode = \"testing\"` until other servers' reports are clean"),
+        );
+    }
+    if matches!(sts.mode, MtaStsMode::Testing | MtaStsMode::Enforce)
+        && config.tls_rpt.rua.is_empty()
+    {
+        out.push(
+            Finding::warning(
+                "mta_sts.blind",
+                "tls_rpt.rua",
+                "is not set: nobody hears of deliveries that fail because of the MTA-STS policy",
+            )
+            .hint(format!(
+                "set `tls_rpt.rua = [\"tlsrpt@{}\"]` and make that mailbox",
+                config.email_domain
+            )),
         );
     }
 }

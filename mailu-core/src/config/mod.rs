@@ -21,8 +21,8 @@ use crate::names::{ClientId, EmailAddress, EmailDomain, LocalPart, MailHost, Pro
 pub use ports::MailPort;
 pub use sections::{
     Alignment, Compression, DEFAULT_POOL, DEFAULT_PROXY_NETWORK, Dmarc, DmarcPolicy, Dns,
-    EntryPoints, Images, Limits, LogDriver, LogLevel, Logs, Mail, Network, Ports, Relay, Services,
-    SpfAll, Tls, TlsMode, Traefik, Via, Web, Webmail, Welcome,
+    EntryPoints, Images, Limits, LogDriver, LogLevel, Logs, Mail, MtaSts, MtaStsMode, Network,
+    Ports, Relay, Services, SpfAll, Tls, TlsMode, TlsRpt, Traefik, Via, Web, Webmail, Welcome,
 };
 use units::{Timezone, Version};
 pub use value::KeyInfo;
@@ -142,6 +142,10 @@ root! {
         relay: Relay = Relay::default(),
         /// The DMARC record.
         dmarc: Dmarc = Dmarc::default(),
+        /// The policy for verified TLS between servers.
+        mta_sts: MtaSts = MtaSts::default(),
+        /// Reports about deliveries over TLS.
+        tls_rpt: TlsRpt = TlsRpt::default(),
         /// What the DNS records need to know.
         dns: Dns = Dns::default(),
         /// Docker networks.
@@ -270,6 +274,39 @@ impl Config {
             .filter(move |_| offered)
             .filter_map(move |label| Some((label, format!("{label}.{domain}").parse().ok()?)))
             .filter(|(_, name)| !self.public_names().any(|known| known == name))
+    }
+
+    /// The domains that mail is received for: the email domains, and those whose mail is one of theirs.
+    pub fn receiving(&self) -> impl Iterator<Item = &EmailDomain> {
+        self.domains()
+            .chain(self.dns.alternatives.iter().map(|other| &other.name))
+    }
+
+    /// The name below `domain` at which other servers look for its MTA-STS policy (RFC 8461 §3.3), if there is one; nothing where
+    /// it is a name of the server anyway.
+    pub(crate) fn mta_sts_name_of(&self, domain: &EmailDomain) -> Option<MailHost> {
+        if self.mta_sts.mode == MtaStsMode::Off || self.tls.mode == TlsMode::None {
+            return None;
+        }
+        format!("mta-sts.{domain}")
+            .parse()
+            .ok()
+            .filter(|name| !self.public_names().any(|known| known == name))
+    }
+
+    /// The names at which other servers look for MTA-STS policies.
+    pub fn mta_sts_names(&self) -> Vec<MailHost> {
+        self.receiving()
+            .filter_map(|domain| self.mta_sts_name_of(domain))
+            .collect()
+    }
+
+    /// The names below email domains that front serves besides the public ones: each wants a certificate, and none may keep the
+    /// mail host from getting its own.
+    pub fn further_names(&self) -> Vec<MailHost> {
+        let mut names = self.autoconfig_names();
+        names.extend(self.mta_sts_names());
+        names
     }
 
     /// How the mail ports are reached.

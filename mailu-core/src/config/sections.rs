@@ -1,13 +1,13 @@
 //! The sections of `mailu.toml`, their keys and defaults.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::ports::MailPort;
 use super::units::{
-    Bytes, Cidr, Delimiters, FilePath, HttpUrl, ImageRef, Language, Line, Prefix, RateLimit,
-    Registry, RelayHost, SpfTerm, Text, UrlPath,
+    Alternative, Bytes, CaaIssuer, Cidr, Delimiters, FilePath, HttpUrl, ImageRef, Language, Line,
+    Prefix, RateLimit, Registry, RelayHost, ReportUri, SpfTerm, Text, UrlPath,
 };
 use super::value::{choice, parsed, section};
 use crate::names::{EmailDomain, LocalPart, MailHost, ObjectName, Selector};
@@ -97,6 +97,20 @@ choice! {
         Fail = "fail",
         /// `~all`: accept, with suspicion.
         Softfail = "softfail",
+    }
+}
+
+choice! {
+    /// What other servers do that cannot deliver here over verified TLS (RFC 8461 §5).
+    pub enum MtaStsMode {
+        /// No policy is published.
+        Off = "off",
+        /// They deliver, and report.
+        Testing = "testing",
+        /// They do not deliver.
+        Enforce = "enforce",
+        /// The policy is withdrawn (RFC 8461 §8.3).
+        None = "none",
     }
 }
 
@@ -385,6 +399,27 @@ section! {
 }
 
 section! {
+    /// `[mta_sts]`: the policy by which other servers deliver here over verified TLS only (RFC 8461).
+    pub struct MtaSts {
+        /// `off`, `testing` (failures are only reported, see `tls_rpt.rua`), `enforce` (other servers keep mail back unless the
+        /// certificate on port 25 is valid) or `none` (withdraws a policy: keep it for the old `max_age` before `off`). Front serves
+        /// the policy as `https://mta-sts.` and each email domain, so those names must lead here. Off by default: a wrong policy
+        /// keeps mail away for as long as `max_age`, so begin with `testing`.
+        mode: MtaStsMode = MtaStsMode::Off,
+        /// Seconds that other servers keep the policy, at most 31557600. Short ones protect little: use weeks with `enforce`.
+        max_age: u32 = 604_800,
+    }
+}
+
+section! {
+    /// `[tls_rpt]`: reports about deliveries over TLS that failed (RFC 8460).
+    pub struct TlsRpt {
+        /// Where other servers send them, once a day: mail addresses or https addresses. Empty: no reports.
+        rua: Vec<ReportUri> = Vec::new(),
+    }
+}
+
+section! {
     /// `[dns]`: what the DNS records need to know.
     pub struct Dns {
         /// The server's public IPv4 address.
@@ -399,6 +434,16 @@ section! {
         spf: Vec<SpfTerm> = Vec::new(),
         /// `fail` (`-all`) or `softfail` (`~all`).
         spf_all: SpfAll = SpfAll::Fail,
+        /// Addresses that mail leaves from, where they are not the mail host's: NAT, a second address. They come into SPF records.
+        egress: Vec<IpAddr> = Vec::new(),
+        /// Certificate authorities that may issue for the mail host, by their names in CAA records. Where Mailu gets the certificate
+        /// itself (modes `letsencrypt` and `passthrough`), Let's Encrypt is among them anyway. List every one that Traefik uses.
+        caa: Vec<CaaIssuer> = Vec::new(),
+        /// Domains whose mail is that of an email domain (Mailu's alternatives): `example.net`, or `example.net=example.org` where
+        /// it is not that of `email_domain`. Only for their DNS records: Mailu's admin interface makes the alternative.
+        alternatives: Vec<Alternative> = Vec::new(),
+        /// Names that neither send nor receive mail: their records say so, and nobody can pretend to be them.
+        parked: Vec<EmailDomain> = Vec::new(),
         /// Serve automatic client setup below `autoconfig.` and `autodiscover.` of each email domain.
         autoconfig: bool = true,
         /// Zones that you have. Default: each name's registrable domain.

@@ -32,6 +32,9 @@ from_text! {
     FilePath => "/etc/ssl/private/mail.pem",
     RelayHost => "[smtp.example.net]:587",
     SpfTerm => "include:_spf.example.net",
+    ReportUri => "tlsrpt@example.com",
+    CaaIssuer => "letsencrypt.org",
+    Alternative => "example.net=example.com",
     Language => "en",
     Timezone => "Europe/Berlin",
     Delimiters => "+",
@@ -62,8 +65,22 @@ macro_rules! display_and_serialize {
     )*};
 }
 display_and_serialize!(
-    RateLimit, Version, ImageRef, UrlPath, HttpUrl, Line, FilePath, RelayHost, SpfTerm, Language,
-    Timezone, Delimiters, Cidr
+    RateLimit,
+    Version,
+    ImageRef,
+    UrlPath,
+    HttpUrl,
+    Line,
+    FilePath,
+    RelayHost,
+    SpfTerm,
+    ReportUri,
+    CaaIssuer,
+    Alternative,
+    Language,
+    Timezone,
+    Delimiters,
+    Cidr
 );
 
 /// A number of bytes; `25GB` is 25 · 10⁹, `25GiB` is 25 · 2³⁰.
@@ -479,6 +496,38 @@ checked_text! {
             "must be an SPF mechanism: `include:…`, `ip4:…`, `ip6:…`, `a:…`, `mx:…` or `exists:…` (RFC 7208 §5; `all` is set by `dns.spf_all`)",
         )
     };
+    /// Where reports go (RFC 8460 §3): a mail address, with or without `mailto:`, or an https address.
+    ReportUri: |text| {
+        if text.starts_with("https://") {
+            let url = url::Url::parse(text).ok();
+            require(
+                url.is_some_and(|url| url.has_host() && url.password().is_none())
+                    && text.bytes().all(|b| b.is_ascii_graphic() && !b",!;\"\\".contains(&b)),
+                "must be an https address in plain ASCII; `,`, `!` and `;` separate there and are written as %2C, %21 and %3B (RFC 8460 §3)",
+            )
+        } else {
+            require(
+                text.strip_prefix("mailto:").unwrap_or(text).parse::<EmailAddress>().is_ok(),
+                "must be a mail address or an https address (RFC 8460 §3)",
+            )
+        }
+    };
+    /// A certificate authority as CAA records name it (RFC 8659 §4.2): its domain, perhaps with parameters.
+    CaaIssuer: |text| {
+        let mut parts = text.split(';').map(str::trim);
+        let issuer = parts.next().is_some_and(|name| name.is_ascii() && name.parse::<crate::names::DomainName>().is_ok());
+        let parameters = parts.all(|part| {
+            part.split_once('=').is_some_and(|(tag, value)| {
+                !tag.is_empty()
+                    && tag.bytes().all(|b| b.is_ascii_alphanumeric())
+                    && value.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b))
+            })
+        });
+        require(
+            issuer && parameters,
+            "must be the domain that a certificate authority goes by in CAA records, perhaps with parameters: `letsencrypt.org;validationmethods=http-01` (RFC 8659 §4.2)",
+        )
+    };
     /// A language code for full-text search: one of those that Dovecot has a stemmer for.
     Language: |text| {
         require(
@@ -510,6 +559,64 @@ checked_text! {
             "must be some of `+`, `-`, `_`, `.`, `=`, `~`, each once: it is copied into Postfix's and Dovecot's configuration",
         )
     };
+}
+
+impl ReportUri {
+    /// As it stands in a record: a mail address as `mailto:`, with what separates there in per cent form (RFC 8460 §3).
+    pub fn uri(&self) -> String {
+        use fmt::Write as _;
+        let address = self.0.strip_prefix("mailto:").unwrap_or(&self.0);
+        let Ok(address) = address.parse::<EmailAddress>() else {
+            return self.0.clone();
+        };
+        let mut uri = "mailto:".to_owned();
+        for byte in address.local().as_str().bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~+".contains(&byte) {
+                uri.push(char::from(byte));
+            } else {
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+        let _ = write!(uri, "@{}", address.domain());
+        uri
+    }
+}
+
+/// A domain whose mail is that of an email domain: Mailu's "alternative".
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alternative {
+    /// The domain.
+    pub name: EmailDomain,
+    /// Whose mail it is; none: that of `email_domain`.
+    pub of: Option<EmailDomain>,
+}
+
+impl FromStr for Alternative {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, of) = match text.split_once('=') {
+            Some((name, of)) => (name.trim(), Some(of.trim())),
+            None => (text, None),
+        };
+        let parse = |name: &str| {
+            name.parse::<EmailDomain>()
+                .map_err(|rule| format!("`{name}` {rule}"))
+        };
+        Ok(Self {
+            name: parse(name)?,
+            of: of.map(parse).transpose()?,
+        })
+    }
+}
+
+impl fmt::Display for Alternative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            Some(of) => write!(f, "{}={of}", self.name),
+            None => self.name.fmt(f),
+        }
+    }
 }
 
 /// Text of several lines for people, at most 10,000 characters.
@@ -739,6 +846,49 @@ mod tests {
         ] {
             assert!(!ok::<SpfTerm>(bad), "{bad}");
         }
+        for (text, uri) in [
+            ("tlsrpt@example.com", "mailto:tlsrpt@example.com"),
+            ("mailto:a!b@Example.com", "mailto:a%21b@example.com"),
+            ("https://r.example/v1?x=1", "https://r.example/v1?x=1"),
+        ] {
+            assert_eq!(
+                text.parse::<ReportUri>().map(|uri| uri.uri()),
+                Ok(uri.to_owned())
+            );
+        }
+        for bad in [
+            "",
+            "tlsrpt",
+            "http://r.example",
+            "https://r.example/a,b",
+            "https://u:p@r.example",
+            "mailto:",
+        ] {
+            assert!(!ok::<ReportUri>(bad), "{bad}");
+        }
+        for good in [
+            "letsencrypt.org",
+            "letsencrypt.org;validationmethods=http-01",
+            "ca.example; account=1; x=y",
+        ] {
+            assert!(ok::<CaaIssuer>(good), "{good}");
+        }
+        for bad in [
+            "",
+            ";",
+            "letsencrypt",
+            "letsencrypt.org;x",
+            "ca.example;a=\"b\"",
+            "ca.example;a=b c",
+        ] {
+            assert!(!ok::<CaaIssuer>(bad), "{bad}");
+        }
+        assert!(ok::<Alternative>("example.net") && ok::<Alternative>("example.net=example.com"));
+        assert!(
+            !ok::<Alternative>("example.net=")
+                && !ok::<Alternative>("=example.net")
+                && !ok::<Alternative>("net")
+        );
         assert!(
             ok::<Delimiters>("+-")
                 && ok::<Delimiters>("")

@@ -3,11 +3,13 @@
 pub mod check;
 mod record;
 mod required;
+mod reverse;
 pub mod spf;
 pub mod tlsa;
 mod zone;
 
 pub use record::{Data, Level, Record, chunks};
-pub use required::{PublicKeys, records};
+pub use required::{PublicKeys, records, records_with};
+pub use reverse::is_providers;
 pub(crate) use zone::serial_of;
 pub use zone::{Report, ZoneReport, report, zone_file, zone_records};

@@ -96,7 +96,7 @@ pub fn mailu_variables(config: &Config, secrets: &Secrets) -> Variables {
     v.put("DOMAIN", config.email_domain.as_str());
     let mut names: Vec<String> = config.public_names().map(ToString::to_string).collect();
     if config.tls.mode.own_acme() {
-        names.extend(config.autoconfig_names().iter().map(ToString::to_string));
+        names.extend(config.further_names().iter().map(ToString::to_string));
     }
     v.put("HOSTNAMES", names.join(","));
     v.put("POSTMASTER", config.postmaster().as_str());

@@ -14,16 +14,18 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::fleet::Neighbour;
+use crate::mta_sts;
 use crate::network;
 use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::plan::{Entry, Observed, TEMPORARY_SUFFIX};
 
 /// Files whose content matters for planning.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "mailu.toml",
     "mailu.env",
     ".env",
     "docker-compose.yml",
+    mta_sts::FILE,
     ".installed_ok",
     ".mailu/rendered.json",
     ".mailu/journal.json",
@@ -38,6 +40,9 @@ const LISTED: [&str; 2] = ["dns", "data/dkim"];
 
 /// Where edited files are kept that were overwritten. There only once one was.
 const REPLACED: &str = ".mailu/replaced";
+
+/// Snippets for front, also those of the operator's own.
+const NGINX: &str = "overrides/nginx";
 
 /// Of all these, those about the certificate.
 const CERTIFICATES: [&str; 6] = [
@@ -84,6 +89,13 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
                 };
                 note(&mut observed.entries, &relative, &base.join(&relative))?;
             }
+        }
+    }
+    for name in names_in(&base.join(NGINX))? {
+        if Path::new(&name).extension().is_some_and(|e| e == "conf") {
+            let relative = format!("{NGINX}/{name}");
+            // Theirs, and only looked at: one that cannot be read is front's affair.
+            let _ = note(&mut observed.entries, &relative, &base.join(&relative));
         }
     }
     for name in names_in(&base.join(REPLACED))? {

@@ -14,6 +14,7 @@ use crate::env::{Base, EnvFile};
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::hash::sha256;
+use crate::mta_sts;
 use crate::network::Drawn;
 use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::render::{self, Rendered};
@@ -85,6 +86,7 @@ pub fn deploy(
     planner.whole_file("docker-compose.yml", rendered.compose.as_bytes());
     planner.taken_down_first(&rendered.compose);
     planner.dns(&rendered)?;
+    planner.mta_sts();
     planner.leftovers();
     planner.installed();
     planner.unchosen();
@@ -348,7 +350,8 @@ impl<'a> Planner<'a> {
             .bases
             .records()
             .flat_map(|record| record.files.clone())
-            .filter(|(path, _)| path.starts_with("dns/") && !self.next.files.contains_key(path))
+            .filter(|(path, _)| path.starts_with("dns/") || path == mta_sts::FILE)
+            .filter(|(path, _)| !self.next.files.contains_key(path))
             .collect();
         for (path, _) in old {
             let Some(content) = self.entry(&path).and_then(|e| e.content.as_deref()) else {
@@ -358,9 +361,23 @@ impl<'a> Planner<'a> {
                 .bases
                 .records()
                 .any(|r| r.files.get(&path) == Some(&sha256(content)));
+            let policy = path == mta_sts::FILE;
             if ours {
-                self.step(Action::RemoveFile, &path).detail =
-                    vec!["no email domain needs this zone any more".to_owned()];
+                let why = if policy {
+                    "there is no MTA-STS policy any more"
+                } else {
+                    "no email domain needs this zone any more"
+                };
+                self.step(Action::RemoveFile, &path).detail = vec![why.to_owned()];
+            } else if policy {
+                self.findings.push(
+                    Finding::warning(
+                        "mta_sts.left",
+                        mta_sts::FILE,
+                        "was edited, so that it stays: front goes on serving the policy in it, although `mta_sts.mode` is `off`",
+                    )
+                    .hint(format!("remove it: `rm {}`", quoted(&self.layout.file(mta_sts::FILE)))),
+                );
             }
         }
     }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::deploy::Planner;
 use super::merge::{Verdict, decide};
 use super::resolve::{invalid_input, resolve, secret_of};
-use super::{Action, FileConflict, FileOverride};
+use super::{Action, FileConflict, FileOverride, TEMPORARY_SUFFIX};
 use crate::config::edit::Document;
 use crate::dns;
 use crate::env::{self, Base, EnvFile, Variables, together};
 use crate::error::{Error, ErrorKind};
-use crate::finding::{has_errors, without_userinfo};
+use crate::finding::{Finding, has_errors, without_userinfo};
 use crate::hash::sha256;
+use crate::mta_sts;
 use crate::render::{self, Rendered};
 
 impl Planner<'_> {
@@ -250,6 +251,38 @@ impl Planner<'_> {
             self.whole_file(&chosen.path, chosen.text.as_bytes());
         }
         Ok(())
+    }
+}
+
+impl Planner<'_> {
+    /// The policy that front serves, and what somebody made by hand for the same address.
+    pub(super) fn mta_sts(&mut self) {
+        let Some(snippet) = mta_sts::snippet(self.config) else {
+            return;
+        };
+        self.whole_file(mta_sts::FILE, snippet.as_bytes());
+        let others: Vec<&String> = self
+            .observed
+            .entries
+            .iter()
+            .filter(|(path, entry)| {
+                path.starts_with("overrides/nginx/")
+                    && !path.ends_with(TEMPORARY_SUFFIX)
+                    && *path != mta_sts::FILE
+                    && entry.text().is_some_and(|text| text.contains("mta-sts"))
+            })
+            .map(|(path, _)| path)
+            .collect();
+        for path in others {
+            self.findings.push(
+                Finding::warning(
+                    "mta_sts.by_hand",
+                    path,
+                    "speaks of MTA-STS too: nginx may answer with the policy in it, which other servers then go by, and not with that of mailu.toml",
+                )
+                .hint("remove it, or set `mta_sts.mode = \"off\"` and keep the records of your own policy"),
+            );
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::names::MailHost;
 use crate::network::is_public;
 
-/// The names to look up: those of the server, and those for automatic setup, which need certificates too.
+/// The names to look up: those of the server, and those for automatic setup and MTA-STS, which need certificates too.
 pub fn wanted(config: &Config) -> Vec<MailHost> {
     if config.tls.mode == TlsMode::None {
         return Vec::new();
@@ -16,7 +16,7 @@ pub fn wanted(config: &Config) -> Vec<MailHost> {
     config
         .public_names()
         .cloned()
-        .chain(config.autoconfig_names())
+        .chain(config.further_names())
         .collect()
 }
 
@@ -91,8 +91,9 @@ pub(super) fn judge(config: &Config, facts: &Facts) -> Verdict {
 fn one(config: &Config, here: &Here, name: &MailHost, lookup: &Lookup) -> Vec<Finding> {
     const ID: &str = "preflight.names";
     let of_server = config.public_names().any(|own| own == name);
+    let of_policy = config.mta_sts_names().contains(name);
     let found = |message: String| {
-        // Names for automatic setup have certificates of their own; without ACME nobody outside asks.
+        // Names for automatic setup and MTA-STS have certificates of their own; without ACME nobody outside asks.
         let fatal =
             of_server && (config.tls.mode.own_acme() || config.tls.mode == TlsMode::Traefik);
         if fatal {
@@ -103,6 +104,8 @@ fn one(config: &Config, here: &Here, name: &MailHost, lookup: &Lookup) -> Vec<Fi
     };
     let consequence = if of_server {
         "no mail arrives, and no certificate can be had for it"
+    } else if of_policy {
+        "other servers do not find the MTA-STS policy"
     } else {
         "mail programs do not set themselves up"
     };
@@ -119,6 +122,11 @@ fn one(config: &Config, here: &Here, name: &MailHost, lookup: &Lookup) -> Vec<Fi
         };
         if of_server {
             finding
+        } else if of_policy {
+            finding.hint(format!(
+                "or do without MTA-STS: {}",
+                config.setting(&["mta_sts.mode=off"])
+            ))
         } else {
             finding.hint(format!(
                 "or do without automatic setup: {}",
