@@ -6,11 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mailu_core::dns::{Data, tlsa};
-use mailu_core::mta_sts;
+use mailu_core::dns::{Data, spf, tlsa};
+use mailu_core::{has_errors, mta_sts};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::support::{Root, succeed, tool};
+use crate::support::{Root, succeed, tests, tool};
 
 /// A server block that includes the overrides where Mailu's does, between locations of its own.
 fn nginx_conf(directory: &Path, overrides: &Path) -> String {
@@ -344,4 +346,117 @@ fn openssl_computes_the_same_hashes() {
     let found = tlsa::records(&[chain], true, "mail.example.com", true).unwrap();
     let hash = openssl_hash(directory.path(), &std::fs::read_to_string(&pem).unwrap());
     assert_eq!(found[0].presentation(), format!("3 1 1 {hash}"));
+}
+
+/// SPF records as people have them, with every slip; sometimes two in one.
+fn spf_record() -> impl Strategy<Value = String> {
+    let sign = || prop_oneof![4 => Just(""), 1 => Just("+"), 1 => Just("~"), 1 => Just("-"), 1 => Just("?")];
+    let term = prop_oneof![
+        3 => (sign(), "(mx|MX|a|A)").prop_map(|(sign, name)| format!("{sign}{name}")),
+        4 => (sign(), "(include|Include):[abcx]\\.example").prop_map(|(sign, name)| format!("{sign}{name}")),
+        3 => (sign(), "ip4:198\\.51\\.100\\.([1-4]|0/29|101/32)").prop_map(|(sign, name)| format!("{sign}{name}")),
+        1 => "(a|mx):[abcx]\\.example(/32)?",
+        1 => "include:s1?[0-9]\\.example\\.net",
+        1 => Just("ip6:2001:db8::/32".to_owned()),
+        1 => Just("ip4:203.0.113.10".to_owned()),
+        // Once at most, because pyspf refuses two that nobody knows, which RFC 7208 §6 does not.
+        1 => Just("x-own=1".to_owned()),
+        1 => proptest::sample::select(vec!["ipv4:192.0.2.1", "include:", "a/33", "192.0.2.1", "exists:%x.example", "ip4:192.0.2.256", "foo"]).prop_map(str::to_owned),
+    ];
+    let end = prop_oneof![
+        6 => (sign(), Just("all")).prop_map(|(sign, all)| format!(" {sign}{all}")),
+        2 => "( redirect=[abc]\\.example)",
+        1 => "( -all redirect=[abc]\\.example| redirect=[abc]\\.example ~all| -all a| -ALL)",
+        1 => Just(String::new()),
+    ];
+    (
+        proptest::collection::vec(term, 0..6),
+        end,
+        proptest::bool::weighted(0.02),
+    )
+        .prop_map(|(terms, end, many)| {
+            let more = if many {
+                (0..12)
+                    .map(|n| format!("include:s{n}.example.net"))
+                    .collect()
+            } else {
+                Vec::new()
+            };
+            let all: Vec<String> = ["v=spf1".to_owned()]
+                .into_iter()
+                .chain(more)
+                .chain(terms)
+                .collect();
+            format!("{}{end}", all.join(" "))
+        })
+}
+
+/// pyspf on what merging makes: our server may send, whoever could still can, nobody else can, and the counts agree.
+#[test]
+fn pyspf_agrees_about_merged_records() {
+    const HOST: &str = "203.0.113.10";
+    const NOBODY: &str = "192.0.2.1";
+    let addresses = [
+        HOST,
+        NOBODY,
+        "192.0.2.80",
+        "198.51.100.1",
+        "198.51.100.2",
+        "198.51.100.3",
+        "198.51.100.4",
+        "198.51.100.5",
+        "198.51.100.101",
+        "2001:db8::1",
+    ];
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = spf_record();
+    let pairs: Vec<(String, spf::Merged)> = (0..1500)
+        .map(|_| {
+            let existing = strategy.new_tree(&mut runner).unwrap().current();
+            let merged = spf::merge(&existing, "v=spf1 mx -all");
+            (existing, merged)
+        })
+        .collect();
+    let asked: Vec<(&str, &str)> = pairs
+        .iter()
+        .flat_map(|(existing, merged)| [existing.as_str(), merged.text.as_str()])
+        .flat_map(|record| addresses.iter().map(move |address| (record, *address)))
+        .collect();
+    let directory = tempfile::tempdir().unwrap();
+    let questions = directory.path().join("questions");
+    std::fs::write(&questions, serde_json::to_string(&asked).unwrap()).unwrap();
+    let said = succeed(
+        Command::new("/usr/bin/python3")
+            .arg(tests("tools/spf_results.py"))
+            .stdin(std::fs::File::open(&questions).unwrap()),
+    );
+    let said: Vec<(String, usize)> = serde_json::from_str(&said).unwrap();
+    let (mut void, mut counted) = (0, 0);
+    for ((existing, merged), said) in pairs.iter().zip(said.chunks(2 * addresses.len())) {
+        let (before, after) = said.split_at(addresses.len());
+        let what = format!(
+            "{existing}\n{}\n{:?}\n{before:?}\n{after:?}",
+            merged.text, merged.findings
+        );
+        let found = |id: &str| merged.findings.iter().any(|f| f.id == id);
+        if has_errors(&merged.findings) {
+            assert_eq!(after[1].0, "permerror", "{what}");
+            void += 1;
+            continue;
+        }
+        for (address, (before, after)) in addresses.iter().zip(before.iter().zip(after)) {
+            assert_ne!(after.0, "permerror", "{what}");
+            if *address == HOST {
+                assert_eq!(after.0, "pass", "{what}");
+            } else if !found("spf.open") && before.0 != "permerror" {
+                assert_eq!(before.0 == "pass", after.0 == "pass", "{address}: {what}");
+            }
+        }
+        assert_eq!(after[1].1, merged.lookups, "{what}");
+        counted += 1;
+    }
+    assert!(
+        void >= 50 && counted >= 500,
+        "{void} void, {counted} counted"
+    );
 }

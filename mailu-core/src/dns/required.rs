@@ -187,7 +187,7 @@ impl Builder<'_> {
             );
         }
         if !config
-            .domains()
+            .receiving()
             .any(|domain| domain.as_str() == host.as_str())
         {
             self.add(
@@ -208,7 +208,7 @@ impl Builder<'_> {
         let config = self.config;
         let listed = &config.dns.caa;
         // At a zone's own name these would bind every web site below it, of which nothing is known.
-        let apex = host == zone || config.domains().any(|domain| domain.as_str() == host);
+        let apex = host == zone || config.receiving().any(|domain| domain.as_str() == host);
         let mut issuers: Vec<String> = listed.iter().map(ToString::to_string).collect();
         // Whoever lists Let's Encrypt says with which parameters.
         let ours = config.tls.mode.own_acme()
@@ -452,7 +452,7 @@ impl Builder<'_> {
             );
             if own.contains(&address) {
                 self.add("PTR", &zone, name, Level::Required, Data::Ptr { target: host.clone() }, why)
-                    .condition = Some("set it where you rent the address, mostly in the server's settings under \"reverse DNS\": its zone is the provider's".to_owned());
+                    .condition = Some("set it where you rent the address, mostly in the server's settings under \"reverse DNS\": its zone is the provider's. Where several mail hosts share the address, the name of one is enough".to_owned());
             } else {
                 self.push("PTR", &zone, name, Level::Required, None, "PTR", why)
                     .condition = Some(format!(
@@ -945,6 +945,31 @@ mod tests {
         }
         let inside = "email_domains = [\"sub.example.com\"]\ndmarc.rua = \"dmarc\"";
         assert!(of(inside, "sub.example.com._report._dmarc.example.com").is_empty());
+    }
+
+    /// Two SPF records are none (RFC 7208 §4.5), whatever a name is besides.
+    #[test]
+    fn one_spf_record_for_each_name() {
+        for more in [
+            "dns.alternatives = [\"mail.example.com\"]",
+            "email_domains = [\"mail.example.com\"]",
+            "hostnames = [\"example.net\"]\ndns.alternatives = [\"example.net\"]",
+        ] {
+            let all = records(&config(more), &PublicKeys::new());
+            let mut names: Vec<&str> = all
+                .iter()
+                .filter(|r| {
+                    r.data
+                        .as_ref()
+                        .is_some_and(|d| d.plain().starts_with("v=spf1"))
+                })
+                .map(|r| r.fqdn.as_str())
+                .collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count, "{more}");
+        }
     }
 
     #[test]

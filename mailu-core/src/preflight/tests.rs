@@ -580,6 +580,24 @@ fn names(more: &str, lookup: Lookup) -> Vec<Finding> {
     })
 }
 
+/// A name that only a policy needs keeps nothing else from working.
+#[test]
+fn the_name_of_the_mta_sts_policy_is_looked_up_too() {
+    let more =
+        format!("{STORE}\n[mta_sts]\nmode = \"testing\"\n[tls_rpt]\nrua = [\"t@example.com\"]");
+    let all = found(&more, |_, facts| {
+        let name = "mta-sts.example.com".to_owned();
+        assert!(facts.lookups.contains_key(&name));
+        facts.lookups.insert(name, Lookup::Absent);
+    });
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(all[0].severity, Severity::Warning);
+    assert!(
+        all[0].message.contains("MTA-STS policy") && all[0].hints[1].contains("mta_sts.mode=off"),
+        "{all:#?}"
+    );
+}
+
 #[test]
 fn names_have_to_lead_here() {
     let one = |more: &str, lookup: Lookup| {
