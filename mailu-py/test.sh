@@ -3,12 +3,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tools=$here/../.cache/python
-# A virtual environment does not survive being moved.
-if [ ! -x "$tools/bin/python" ] || ! "$tools/bin/python" -m pytest --version >/dev/null 2>&1; then
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/python" -m pip install --quiet 'pytest>=8,<10' 'mypy>=1.15,<3' 'pyright>=1.1.400'
-fi
+sh "$here/../tests/tools/python.sh" 'import pytest, mypy, pyright' 'pytest>=8,<10' 'mypy>=1.15,<3' 'pyright>=1.1.400'
 sh "$here/build-dev.sh" --quiet
 cd "$here"
 "$tools/bin/python" -m pytest -q -p no:cacheprovider

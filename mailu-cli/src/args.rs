@@ -399,6 +399,15 @@ pub struct Dns {
     /// With --check: server to ask for every zone, ADDRESS or ADDRESS:PORT, instead of those that it is delegated to. May be repeated.
     #[arg(long, value_name = "ADDRESS", value_parser = dns_server, requires = "check")]
     pub nameserver: Vec<SocketAddr>,
+    /// Write a file for each zone into this directory. A file there that did not come from here is never replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// With `--format html`: the name that stands on the page, usually your agency's.
+    #[arg(long, value_name = "NAME")]
+    pub agency: Option<String>,
+    /// With `--format html`: a logo for the page, PNG, JPEG or SVG. It becomes part of the page.
+    #[arg(long, value_name = "FILE")]
+    pub logo: Option<PathBuf>,
 }
 
 /// A form of DNS records.
@@ -406,12 +415,26 @@ pub struct Dns {
 pub enum DnsFormat {
     /// For people, with the reason for each.
     Table,
-    /// Zone file lines to paste or import (BIND).
+    /// Zone file lines to paste or import (BIND, and most providers).
     Records,
     /// Complete zone files with SOA and NS (BIND, NSD).
     Zone,
     /// JSON.
     Json,
+    /// octoDNS: YAML, a file for each zone.
+    Octodns,
+    /// Terraform for Cloudflare (provider version 5): `cloudflare_dns_record`.
+    TerraformCloudflare,
+    /// Terraform for Route 53: `aws_route53_record`, one for each name and type.
+    TerraformRoute53,
+    /// Commands for nsupdate, which add and never remove.
+    Nsupdate,
+    /// A table for spreadsheets and scripts.
+    Csv,
+    /// A table for tickets and wikis.
+    Markdown,
+    /// A page for whoever owns the domain: what to add where, with copy buttons. A file for each zone.
+    Html,
 }
 
 /// `mailu show`

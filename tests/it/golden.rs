@@ -1,13 +1,15 @@
 //! Golden files: the same inputs give the same bytes in Rust, Python and Node.
 //!
 //! `tests/golden/CASE/mailu.toml` and perhaps `input.json` (`secrets`, `dkim_keys`) are the input; `files/…`, `dns.json`,
-//! `findings.json` or `error.json` the output. `MAILU_BLESS=1` writes the output anew; only this driver can.
+//! `findings.json` or `error.json` the output; of a case with a directory `formats`, the DNS records in every format too. `MAILU_BLESS=1` writes the output anew; only this driver can.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use mailu_core::api;
+use mailu_core::dns::Report;
+use mailu_core::dns::formats::{Format, Page, render};
+use mailu_core::{Config, api};
 use serde_json::{Value, json};
 
 use crate::support::{files_below, tests};
@@ -33,6 +35,9 @@ fn output(case: &Path) -> BTreeMap<String, String> {
                 out.insert(format!("files/{}", file.path), file.text);
             }
             let dns = api::dns_records(&config, &keys).unwrap();
+            if case.join("formats").is_dir() {
+                out.extend(formats(config.as_str().unwrap(), &dns));
+            }
             out.insert(
                 "dns.json".to_owned(),
                 pretty(&serde_json::to_value(dns).unwrap()),
@@ -48,6 +53,19 @@ fn output(case: &Path) -> BTreeMap<String, String> {
         }
     }
     out
+}
+
+/// The DNS records in those formats that are not below `files/`.
+fn formats(config: &str, dns: &Report) -> BTreeMap<String, String> {
+    let config = Config::from_toml(config).unwrap().config;
+    let page = Page::new(Some("Blue & Co".to_owned()), None);
+    let written = [Format::Records, Format::Zone, Format::Json];
+    Format::ALL
+        .into_iter()
+        .filter(|format| !written.contains(format))
+        .flat_map(|format| render(&config, dns, format, &page).unwrap())
+        .map(|text| (format!("formats/{}", text.name), text.text))
+        .collect()
 }
 
 #[test]

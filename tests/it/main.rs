@@ -16,6 +16,7 @@ mod env;
 mod examples;
 mod fake_engine;
 mod fleet;
+mod formats;
 mod golden;
 mod guards;
 mod kill;

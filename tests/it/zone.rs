@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use mailu_core::dns::{
-    Data, PublicKeys, ZoneReport, chunks, records, records_with, report, tlsa::Shown, zone_file,
-    zone_records,
+    Data, PublicKeys, Report, ZoneReport, chunks, records, records_with, report, tlsa::Shown,
+    zone_file, zone_records,
 };
 use mailu_core::{Config, config::TlsMode, dkim::DkimKey};
 
@@ -27,8 +27,13 @@ fn keys(config: &Config) -> PublicKeys {
         .collect()
 }
 
+/// The records with keys of two lengths.
+pub(crate) fn whole(config: &Config) -> Report {
+    report(config, records(config, &keys(config)))
+}
+
 fn zones(config: &Config) -> Vec<ZoneReport> {
-    report(config, records(config, &keys(config))).zones
+    whole(config).zones
 }
 
 /// The strictest BIND can be about names inside the zone; names outside would be looked up in the real DNS.

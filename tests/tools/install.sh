@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests compare with: Debian packages, and Docker Compose v2 into .cache/tools.
+# Installs what the tests compare with: Debian packages, readers of DNS formats into .cache/python, and Docker Compose v2 into .cache/tools.
 # Does nothing where everything is there. Needs root and apt for what is missing.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -16,6 +16,8 @@ want nginx nginx-light
 want strace strace
 want python3 python3
 want dig bind9-dnsutils
+want nsupdate bind9-dnsutils
+want named bind9
 # For the bindings. A version that is there is not replaced.
 want node nodejs
 want npm npm
@@ -40,6 +42,8 @@ if [ -n "$need" ]; then
     # shellcheck disable=SC2086
     apt-get install -y -q --no-install-recommends $need
 fi
+
+sh tests/tools/python.sh 'import dns, markdown_it, octodns' 'dnspython>=2.6,<3' 'markdown-it-py>=3,<5' 'octodns>=1.22,<2'
 
 # Compose v2 is a static program in the next Debian release. Its package is taken from there, by the installed source
 # list with the release replaced, and unpacked; nothing else of that release is touched.

@@ -1,16 +1,26 @@
 //! `mailu dns`
 
 use mailu_core::dns::check::State;
-use mailu_core::dns::{zone_file, zone_records};
-use mailu_core::host::{DnsOptions, Mailu};
+use mailu_core::dns::formats::{Format, Logo, Page, render};
+use mailu_core::host::{DnsOptions, Mailu, export};
 use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind};
+use serde_json::json;
 
-use super::chosen;
+use super::{chosen, read_bytes};
 use crate::args::{Dns, DnsFormat, Global};
 use crate::output::Printer;
 
 pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<u8, Error> {
+    let wrong =
+        |code: &'static str, message: String| Error::new(ErrorKind::InvalidInput, code, message);
+    if args.format != DnsFormat::Html && (args.agency.is_some() || args.logo.is_some()) {
+        return Err(wrong(
+            "dns.page_only",
+            "put a name or a logo on the records: only the page for the domain's owner has room for them".to_owned(),
+        )
+        .hint("add `--format html`"));
+    }
     let (mailu, layout) = chosen(global, &args.which)?;
     let (config, mut report) = mailu.dns(&layout)?;
     if let Some(zone) = &args.zone {
@@ -28,21 +38,67 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
     if args.check {
         return checked(&mailu, &layout, printer, args);
     }
-    match args.format {
-        _ if printer.json => printer.data(&report)?,
-        DnsFormat::Json => printer.data(&report)?,
-        DnsFormat::Table => printer.records(&report, true),
-        DnsFormat::Records => {
-            for zone in &report.zones {
-                printer.raw(&zone_records(zone));
-            }
-        }
-        DnsFormat::Zone => {
-            for zone in &report.zones {
-                printer.raw(&zone_file(&config, zone, 1));
-            }
-        }
+    let format = match args.format {
+        DnsFormat::Table => None,
+        DnsFormat::Records => Some(Format::Records),
+        DnsFormat::Zone => Some(Format::Zone),
+        DnsFormat::Json => Some(Format::Json),
+        DnsFormat::Octodns => Some(Format::Octodns),
+        DnsFormat::TerraformCloudflare => Some(Format::TerraformCloudflare),
+        DnsFormat::TerraformRoute53 => Some(Format::TerraformRoute53),
+        DnsFormat::Nsupdate => Some(Format::Nsupdate),
+        DnsFormat::Csv => Some(Format::Csv),
+        DnsFormat::Markdown => Some(Format::Markdown),
+        DnsFormat::Html => Some(Format::Html),
+    };
+    if args.out.is_none() && printer.json {
+        printer.data(&report)?;
+        return Ok(crate::FINE);
     }
+    let Some(format) = format else {
+        if args.out.is_some() {
+            return Err(wrong(
+                "dns.table_out",
+                "write the records into files: the table is for the terminal".to_owned(),
+            )
+            .hint("choose another form with `--format`, `--format markdown` for instance"));
+        }
+        printer.records(&report, true);
+        return Ok(crate::FINE);
+    };
+    let logo = match &args.logo {
+        Some(path) => Some(Logo::new(read_bytes(path, Logo::LIMIT)?)?),
+        None => None,
+    };
+    let page = Page::new(args.agency.clone(), logo);
+    let texts = render(&config, &report, format, &page)?;
+    if let Some(out) = &args.out {
+        let paths = export(out, &texts)?;
+        if printer.json {
+            printer.data(&json!({ "files": paths }))?;
+        } else {
+            for path in paths {
+                printer.line(path.display());
+            }
+        }
+        return Ok(crate::FINE);
+    }
+    let Some(text) = format.joined(&texts) else {
+        let names: Vec<_> = report.zones.iter().map(|z| z.zone.as_str()).collect();
+        return Err(wrong(
+            "dns.several_zones",
+            format!(
+                "print {} zones as {}: it has a file for each",
+                names.len(),
+                format.as_str()
+            ),
+        )
+        .hint(format!(
+            "choose one with `--zone`, or write all of them with `--out DIR`; there are: {}",
+            names.join(", ")
+        )));
+    };
+    printer.raw(&text);
     Ok(crate::FINE)
 }
 

@@ -45,3 +45,21 @@ fn read(path: &Path) -> Result<String, Error> {
         .hint("check the path")
     })
 }
+
+/// Reads a file that somebody named, but no more than shows that it has over `limit` bytes.
+fn read_bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                "file.failed",
+                format!("read {}", path.display()),
+            )
+            .source(error)
+            .hint("check the path")
+        })?;
+    Ok(bytes)
+}

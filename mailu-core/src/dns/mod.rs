@@ -1,6 +1,7 @@
 //! The DNS records that a deployment needs: one model for every format, and for the checks to come.
 
 pub mod check;
+pub mod formats;
 mod record;
 mod required;
 mod reverse;

@@ -173,7 +173,7 @@ pub fn chunks(text: &str) -> Vec<&str> {
 }
 
 /// One string in quotes (RFC 1035 §5.1): quote and backslash escaped, everything outside printable ASCII as `\DDD`.
-fn quote(chunk: &str) -> String {
+pub(super) fn quote(chunk: &str) -> String {
     let mut out = String::with_capacity(chunk.len() + 2);
     out.push('"');
     for byte in chunk.bytes() {

@@ -54,19 +54,22 @@ pub fn report(config: &Config, records: Vec<Record>) -> Report {
     }
 }
 
+/// The levels in order of importance, each with what stands above its records.
+pub(super) const LEVELS: [(Level, &str); 3] = [
+    (
+        Level::Required,
+        "Required: mail does not work, or is refused, without these.",
+    ),
+    (
+        Level::Recommended,
+        "Recommended: mail programs and large receivers use these.",
+    ),
+    (Level::Optional, "Optional."),
+];
+
 fn lines(zone: &ZoneReport) -> String {
     let mut out = String::new();
-    for (level, heading) in [
-        (
-            Level::Required,
-            "Required: mail does not work, or is refused, without these.",
-        ),
-        (
-            Level::Recommended,
-            "Recommended: mail programs and large receivers use these.",
-        ),
-        (Level::Optional, "Optional."),
-    ] {
+    for (level, heading) in LEVELS {
         let group: Vec<_> = zone.records.iter().filter(|r| r.level == level).collect();
         if group.is_empty() {
             continue;

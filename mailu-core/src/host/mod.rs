@@ -12,6 +12,7 @@ mod compose;
 mod deps;
 mod engine;
 mod entropy;
+mod export;
 #[cfg_attr(
     not(feature = "testing"),
     expect(unreachable_pub, reason = "public with the feature testing")
@@ -44,6 +45,7 @@ pub mod testing;
 
 pub use certs::{CertificateSync, FrontReload};
 pub use deps::Dependencies;
+pub use export::export;
 pub use logs::{LogEntry, LogRequest};
 pub use nameservers::DnsOptions;
 pub use observe::{moment, now_seconds as now, timestamp};

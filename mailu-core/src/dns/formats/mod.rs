@@ -1,0 +1,310 @@
+//! The records of a report as text for other programs, and for people. Every format quotes in a layer of its own.
+
+mod csv;
+mod html;
+mod markdown;
+mod nsupdate;
+mod octodns;
+mod terraform;
+
+pub use html::{Logo, Page};
+
+use super::record::{Data, Level, Record};
+use super::zone::{LEVELS, Report, ZoneReport, zone_file, zone_records};
+use crate::config::Config;
+use crate::error::{Error, ErrorKind};
+
+/// A form of DNS records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Lines of a zone file to paste or import.
+    Records,
+    /// Complete zone files with SOA and NS.
+    Zone,
+    /// The report itself.
+    Json,
+    /// Zone files of octoDNS.
+    Octodns,
+    /// Terraform with Cloudflare's provider, version 5.
+    TerraformCloudflare,
+    /// Terraform with AWS' provider: Route 53.
+    TerraformRoute53,
+    /// Commands for `nsupdate` (RFC 2136) that add and never remove.
+    Nsupdate,
+    /// A table for spreadsheets and scripts (RFC 4180).
+    Csv,
+    /// A table for tickets and wikis.
+    Markdown,
+    /// A page for whoever owns the domain.
+    Html,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 10] = [
+        Self::Records,
+        Self::Zone,
+        Self::Json,
+        Self::Octodns,
+        Self::TerraformCloudflare,
+        Self::TerraformRoute53,
+        Self::Nsupdate,
+        Self::Csv,
+        Self::Markdown,
+        Self::Html,
+    ];
+
+    /// Its name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Zone => "zone",
+            Self::Json => "json",
+            Self::Octodns => "octodns",
+            Self::TerraformCloudflare => "terraform-cloudflare",
+            Self::TerraformRoute53 => "terraform-route53",
+            Self::Nsupdate => "nsupdate",
+            Self::Csv => "csv",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+        }
+    }
+
+    /// The name of the file for `zone`: what the tools look for, and no two formats with the same.
+    fn file_name(self, zone: &str) -> String {
+        let ending = match self {
+            Self::Json => return "records.json".to_owned(),
+            Self::Records | Self::Zone | Self::Nsupdate | Self::Csv | Self::Html => self.as_str(),
+            Self::Octodns => "yaml",
+            Self::TerraformCloudflare => "cloudflare.tf",
+            Self::TerraformRoute53 => "route53.tf",
+            Self::Markdown => "md",
+        };
+        format!("{zone}.{ending}")
+    }
+
+    /// The texts of several zones as one text; nothing where the format has one text for each zone.
+    pub fn joined(self, texts: &[RenderedText]) -> Option<String> {
+        if let [only] = texts {
+            return Some(only.text.clone());
+        }
+        match self {
+            Self::Octodns | Self::Html => None,
+            // One table has one head.
+            Self::Csv => Some(
+                texts
+                    .iter()
+                    .enumerate()
+                    .map(|(index, text)| match text.text.split_once('\n') {
+                        Some((_, rest)) if index > 0 => rest,
+                        _ => &text.text,
+                    })
+                    .collect(),
+            ),
+            Self::Records | Self::Zone | Self::Json => {
+                Some(texts.iter().map(|text| text.text.as_str()).collect())
+            }
+            Self::TerraformCloudflare
+            | Self::TerraformRoute53
+            | Self::Nsupdate
+            | Self::Markdown => {
+                let texts: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
+                Some(texts.join("\n"))
+            }
+        }
+    }
+}
+
+/// One rendered file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RenderedText {
+    /// What it is called: `example.com.yaml`.
+    pub name: String,
+    /// What is in it. Its first line says what it is (with JSON the first three), so that the same file is recognised later.
+    pub text: String,
+}
+
+/// The records of `report` in `format`: one text for each zone, or one for all where the format is [`Format::Json`].
+///
+/// A record whose data is not known yet stands there as a note. PTR records are notes wherever a program would act
+/// on them, because they are set by whoever gave the server its address.
+///
+/// # Errors
+///
+/// [`ErrorKind::Internal`] if a template is broken.
+pub fn render(
+    config: &Config,
+    report: &Report,
+    format: Format,
+    page: &Page,
+) -> Result<Vec<RenderedText>, Error> {
+    if format == Format::Json {
+        let mut text =
+            serde_json::to_string_pretty(report).map_err(|error| failed(error, format))?;
+        text.push('\n');
+        return Ok(vec![RenderedText {
+            name: format.file_name(""),
+            text,
+        }]);
+    }
+    report
+        .zones
+        .iter()
+        .map(|zone| {
+            let text = match format {
+                Format::Records => zone_records(zone),
+                Format::Zone => zone_file(config, zone, 1),
+                Format::Octodns => octodns::render(zone),
+                Format::TerraformCloudflare => terraform::cloudflare(zone),
+                Format::TerraformRoute53 => terraform::route53(zone),
+                Format::Nsupdate => nsupdate::render(zone),
+                Format::Csv => csv::render(zone).map_err(|error| failed(error, format))?,
+                Format::Markdown => markdown::render(&report.mail_host, zone),
+                Format::Html | Format::Json => html::render(&report.mail_host, zone, page)
+                    .map_err(|error| failed(error, format))?,
+            };
+            Ok(RenderedText {
+                name: format.file_name(&zone.zone),
+                text,
+            })
+        })
+        .collect()
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static, format: Format) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "dns.format",
+        format!("write the DNS records as {}", format.as_str()),
+    )
+    .source(error)
+}
+
+/// A record, and its data.
+type Known<'a> = (&'a Record, &'a Data);
+
+/// A record as a program gets it: data to act on, or a note.
+enum Entry<'a> {
+    Data(Known<'a>),
+    Note(String),
+}
+
+/// What a program that changes zones may act on.
+fn entry(record: &Record) -> Entry<'_> {
+    match &record.data {
+        Some(Data::Ptr { target }) => Entry::Note(format!(
+            "{}. PTR {target}. is set by whoever gave the server its address (\"reverse DNS\"), not in a zone of yours.",
+            record.fqdn
+        )),
+        Some(data) => Entry::Data((record, data)),
+        None => Entry::Note(format!(
+            "{}. {}: {}",
+            record.fqdn,
+            record.kind,
+            unknown(record)
+        )),
+    }
+}
+
+/// Why a record has no data.
+fn unknown(record: &Record) -> String {
+    match &record.condition {
+        Some(reason) => format!("not known yet ({reason})"),
+        None => "not known yet".to_owned(),
+    }
+}
+
+/// What is said beside a record that has data.
+fn note(record: &Record) -> Option<&str> {
+    record
+        .condition
+        .as_deref()
+        .filter(|_| record.data.is_some())
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Required => "required",
+        Level::Recommended => "recommended",
+        Level::Optional => "optional",
+    }
+}
+
+/// `text` as comments: never more lines than were given a `#`.
+fn comment(mark: &str, text: &str) -> String {
+    let text = text.split(char::is_control).collect::<Vec<_>>().join(" ");
+    format!("{mark} {text}\n")
+}
+
+/// The comment above a record: how important it is, why, and what must hold.
+fn reason(mark: &str, record: &Record) -> String {
+    let mut words = level(record.level).to_owned();
+    words[..1].make_ascii_uppercase();
+    let mut out = comment(mark, &format!("{words}: {}", record.why));
+    if let Some(note) = note(record) {
+        out.push_str(&comment(mark, &format!("Note: {note}")));
+    }
+    out
+}
+
+/// A name with its final dot.
+fn absolute(name: &str) -> String {
+    if name == "." {
+        name.to_owned()
+    } else {
+        format!("{name}.")
+    }
+}
+
+/// The records by level, the most important first; levels without records are left out.
+fn by_level(zone: &ZoneReport) -> Vec<(Level, &'static str, Vec<&Record>)> {
+    LEVELS
+        .into_iter()
+        .map(|(level, heading)| {
+            let records = zone.records.iter().filter(|r| r.level == level).collect();
+            (level, heading, records)
+        })
+        .filter(|(_, _, records): &(_, _, Vec<_>)| !records.is_empty())
+        .collect()
+}
+
+/// The parts of a record's data that forms and tables have fields for, in the order of the presentation.
+struct Fields {
+    priority: Option<u16>,
+    weight: Option<u16>,
+    port: Option<u16>,
+    value: String,
+}
+
+fn fields(data: &Data) -> Fields {
+    match data {
+        Data::Mx {
+            preference,
+            exchange,
+        } => Fields {
+            priority: Some(*preference),
+            weight: None,
+            port: None,
+            value: absolute(exchange),
+        },
+        Data::Srv {
+            priority,
+            weight,
+            port,
+            target,
+        } => Fields {
+            priority: Some(*priority),
+            weight: Some(*weight),
+            port: Some(*port),
+            value: absolute(target),
+        },
+        other => Fields {
+            priority: None,
+            weight: None,
+            port: None,
+            value: other.plain(),
+        },
+    }
+}

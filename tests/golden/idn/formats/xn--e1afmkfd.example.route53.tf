@@ -1,0 +1,130 @@
+# Records for xn--e1afmkfd.example, for Terraform and Route 53 (provider hashicorp/aws).
+# Route 53 has one set of records for each name and type. Where the zone has one already, Terraform stops: put its other
+# values into `records` here, then `terraform import` it.
+
+variable "route53_zone_id_xn--e1afmkfd_example" {
+  description = "Route 53's identifier of the zone xn--e1afmkfd.example"
+  type        = string
+}
+
+# dkim._domainkey.xn--e1afmkfd.example. TXT: not known yet (the key is drawn at installation)
+
+# Required: Mail for anybody@xn--e1afmkfd.example goes to this host. Remove MX records of an earlier provider, or it keeps part of the mail.
+resource "aws_route53_record" "xn--e1afmkfd_example_mx" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "xn--e1afmkfd.example"
+  type    = "MX"
+  ttl     = 3600
+  records = ["10 mail.xn--mnchen-3ya.example."]
+}
+
+# Required: Only the mail host may send for xn--e1afmkfd.example. There must be exactly one such record: if one exists, merge the two (RFC 7208 §3.2).
+resource "aws_route53_record" "xn--e1afmkfd_example_txt" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "xn--e1afmkfd.example"
+  type    = "TXT"
+  ttl     = 3600
+  records = ["v=spf1 mx -all"]
+}
+
+# Required: What receivers do with mail that only pretends to be from this domain (RFC 9989). Publish it after SPF and DKIM.
+resource "aws_route53_record" "_dmarc_xn--e1afmkfd_example_txt" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_dmarc.xn--e1afmkfd.example"
+  type    = "TXT"
+  ttl     = 3600
+  records = ["v=DMARC1; p=reject; sp=reject; adkim=s; aspf=s;"]
+}
+
+# Recommended: Tells mail programs where submissions is served (RFC 6186).
+resource "aws_route53_record" "_submissions__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_submissions._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["10 1 465 mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Tells mail programs where submission is served (RFC 6186).
+resource "aws_route53_record" "_submission__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_submission._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["20 1 587 mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Tells mail programs where imaps is served (RFC 6186).
+resource "aws_route53_record" "_imaps__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_imaps._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["10 1 993 mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Tells mail programs where imap is served (RFC 6186).
+resource "aws_route53_record" "_imap__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_imap._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["20 1 143 mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Tells mail programs where pop3s is served (RFC 6186).
+resource "aws_route53_record" "_pop3s__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_pop3s._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["10 1 995 mail.xn--mnchen-3ya.example."]
+}
+
+# Optional: Tells mail programs that pop3 is not offered (RFC 2782).
+# Note: leave it out if your provider's form refuses `.` as a target
+resource "aws_route53_record" "_pop3__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_pop3._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["0 0 0 ."]
+}
+
+# Optional: Tells mail programs where filter rules are kept (RFC 5804 §1.8).
+resource "aws_route53_record" "_sieve__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_sieve._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["0 1 4190 mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Sends Outlook to the mail host for the settings of a new account; needs no certificate for another name.
+resource "aws_route53_record" "_autodiscover__tcp_xn--e1afmkfd_example_srv" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "_autodiscover._tcp.xn--e1afmkfd.example"
+  type    = "SRV"
+  ttl     = 3600
+  records = ["10 1 443 mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Thunderbird and many phones ask this name for the settings of a new account, so that people only type address and password.
+# Note: the server obtains a certificate for this name once it resolves
+resource "aws_route53_record" "autoconfig_xn--e1afmkfd_example_cname" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "autoconfig.xn--e1afmkfd.example"
+  type    = "CNAME"
+  ttl     = 3600
+  records = ["mail.xn--mnchen-3ya.example."]
+}
+
+# Recommended: Outlook ask this name for the settings of a new account, so that people only type address and password.
+# Note: the server obtains a certificate for this name once it resolves
+resource "aws_route53_record" "autodiscover_xn--e1afmkfd_example_cname" {
+  zone_id = var.route53_zone_id_xn--e1afmkfd_example
+  name    = "autodiscover.xn--e1afmkfd.example"
+  type    = "CNAME"
+  ttl     = 3600
+  records = ["mail.xn--mnchen-3ya.example."]
+}

@@ -1,0 +1,214 @@
+# Records for xn--mnchen-3ya.example, for Terraform and Cloudflare (provider cloudflare/cloudflare, version 5).
+# Terraform adds these beside what the zone has. A domain may have one SPF and one DMARC record only.
+
+variable "cloudflare_zone_id_xn--mnchen-3ya_example" {
+  description = "Cloudflare's identifier of the zone xn--mnchen-3ya.example"
+  type        = string
+}
+
+# Required: The mail host's address. MX and SRV records point to this name, so it must never be an alias (RFC 2181 §10.3), and no proxy such as Cloudflare's may stand before it.
+resource "cloudflare_dns_record" "mail_xn--mnchen-3ya_example_a" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "mail.xn--mnchen-3ya.example"
+  type    = "A"
+  ttl     = 3600
+  content = "203.0.113.10"
+  proxied = false
+}
+
+# Recommended: SPF for the name that the server greets with. Receivers check it for bounces, which have no sender (RFC 7208 §2.3).
+resource "cloudflare_dns_record" "mail_xn--mnchen-3ya_example_spf" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "mail.xn--mnchen-3ya.example"
+  type    = "TXT"
+  ttl     = 3600
+  content = "\"v=spf1 a -all\""
+}
+
+# Required: Mail for anybody@xn--mnchen-3ya.example goes to this host. Remove MX records of an earlier provider, or it keeps part of the mail.
+resource "cloudflare_dns_record" "xn--mnchen-3ya_example_mx" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "xn--mnchen-3ya.example"
+  type     = "MX"
+  ttl      = 3600
+  content  = "mail.xn--mnchen-3ya.example"
+  priority = 10
+}
+
+# Required: Only the mail host may send for xn--mnchen-3ya.example. There must be exactly one such record: if one exists, merge the two (RFC 7208 §3.2).
+resource "cloudflare_dns_record" "xn--mnchen-3ya_example_spf" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "xn--mnchen-3ya.example"
+  type    = "TXT"
+  ttl     = 3600
+  content = "\"v=spf1 mx -all\""
+}
+
+# Required: The public half of the key that signs outgoing mail. Without it receivers treat mail from here as forged.
+resource "cloudflare_dns_record" "dkim__domainkey_xn--mnchen-3ya_example_dkim" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "dkim._domainkey.xn--mnchen-3ya.example"
+  type    = "TXT"
+  ttl     = 3600
+  content = "\"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAufFUbvwlaB8vXxpigCrVE+ukrbAkVHjEhXEo35nYfzYm3SBv3n4WsxUvbKBXRPJeY1NS8aw+3RJ/vnlZWXb6AX4HBkGotKm5eNp3MOISEqPwmKJxEUrFycteuC77uQCHtye5Ow0KlWArMGw72W9SlIm7MDbgn7LNH8Kla67sLVKeNJLuyQ2YeY6JAvqwTw2YU\" \"ohzBks9mHoNnOQ30eaMeVGtWyt+vDQxXQWMNEXxnoFwrO4zGL/fymKgn3uvv2qO4sWLMULJqoGkSJgn9Cm0X2TUBqKYMLALlcS/8kqxiQCVCEuWwncoGnLJsUO5sf9FeSqIspu9B37Oae2WuXRr8QIDAQAB\""
+}
+
+# Required: What receivers do with mail that only pretends to be from this domain (RFC 9989). Publish it after SPF and DKIM.
+resource "cloudflare_dns_record" "_dmarc_xn--mnchen-3ya_example_dmarc" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "_dmarc.xn--mnchen-3ya.example"
+  type    = "TXT"
+  ttl     = 3600
+  content = "\"v=DMARC1; p=reject; sp=reject; adkim=s; aspf=s;\""
+}
+
+# Recommended: Tells mail programs where submissions is served (RFC 6186).
+resource "cloudflare_dns_record" "_submissions__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_submissions._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 10
+
+  data = {
+    priority = 10
+    weight   = 1
+    port     = 465
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Recommended: Tells mail programs where submission is served (RFC 6186).
+resource "cloudflare_dns_record" "_submission__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_submission._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 20
+
+  data = {
+    priority = 20
+    weight   = 1
+    port     = 587
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Recommended: Tells mail programs where imaps is served (RFC 6186).
+resource "cloudflare_dns_record" "_imaps__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_imaps._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 10
+
+  data = {
+    priority = 10
+    weight   = 1
+    port     = 993
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Recommended: Tells mail programs where imap is served (RFC 6186).
+resource "cloudflare_dns_record" "_imap__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_imap._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 20
+
+  data = {
+    priority = 20
+    weight   = 1
+    port     = 143
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Recommended: Tells mail programs where pop3s is served (RFC 6186).
+resource "cloudflare_dns_record" "_pop3s__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_pop3s._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 10
+
+  data = {
+    priority = 10
+    weight   = 1
+    port     = 995
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Optional: Tells mail programs that pop3 is not offered (RFC 2782).
+# Note: leave it out if your provider's form refuses `.` as a target
+resource "cloudflare_dns_record" "_pop3__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_pop3._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 0
+
+  data = {
+    priority = 0
+    weight   = 0
+    port     = 0
+    target   = "."
+  }
+}
+
+# Optional: Tells mail programs where filter rules are kept (RFC 5804 §1.8).
+resource "cloudflare_dns_record" "_sieve__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_sieve._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 0
+
+  data = {
+    priority = 0
+    weight   = 1
+    port     = 4190
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Recommended: Sends Outlook to the mail host for the settings of a new account; needs no certificate for another name.
+resource "cloudflare_dns_record" "_autodiscover__tcp_xn--mnchen-3ya_example_srv" {
+  zone_id  = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name     = "_autodiscover._tcp.xn--mnchen-3ya.example"
+  type     = "SRV"
+  ttl      = 3600
+  priority = 10
+
+  data = {
+    priority = 10
+    weight   = 1
+    port     = 443
+    target   = "mail.xn--mnchen-3ya.example"
+  }
+}
+
+# Recommended: Thunderbird and many phones ask this name for the settings of a new account, so that people only type address and password.
+# Note: the server obtains a certificate for this name once it resolves
+resource "cloudflare_dns_record" "autoconfig_xn--mnchen-3ya_example_cname" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "autoconfig.xn--mnchen-3ya.example"
+  type    = "CNAME"
+  ttl     = 3600
+  content = "mail.xn--mnchen-3ya.example"
+  proxied = false
+}
+
+# Recommended: Outlook ask this name for the settings of a new account, so that people only type address and password.
+# Note: the server obtains a certificate for this name once it resolves
+resource "cloudflare_dns_record" "autodiscover_xn--mnchen-3ya_example_cname" {
+  zone_id = var.cloudflare_zone_id_xn--mnchen-3ya_example
+  name    = "autodiscover.xn--mnchen-3ya.example"
+  type    = "CNAME"
+  ttl     = 3600
+  content = "mail.xn--mnchen-3ya.example"
+  proxied = false
+}
