@@ -45,8 +45,8 @@ def dotted(name):
     return name if name.endswith(".") else name + "."
 
 
-def host_fits(kind, host, full):
-    assert host == "@" or full.startswith(host + ".") or (kind == "PTR" and full == host), (host, full)
+def host_fits(host, full):
+    assert host == "@" or full.startswith(host + "."), (host, full)
 
 
 def zone_text(path):
@@ -112,7 +112,7 @@ def cloudflare(path):
             text = f"{record['priority']} {dotted(record['content'])}"
         elif kind == "TXT":
             text = presented(kind, record["content"])
-        elif kind == "CNAME":
+        elif kind in ("CNAME", "PTR"):
             text = dotted(record["content"])
         else:
             text = record["content"]
@@ -183,7 +183,7 @@ def markdown(path):
                     [dotted(name[1][0]), int(ttl[0]), kind[0]]
                     + [fields(kind[0], value[1][0], priority[0], "", "")]
                 )
-                host_fits(kind[0], host[1][0], name[1][0])
+                host_fits(host[1][0], name[1][0])
     return rows
 
 
@@ -231,10 +231,13 @@ def html(path):
     for attrs, found in page.records:
         kind, value = attrs["data-type"], found.get("value")
         assert found["type"] == kind
-        host_fits(kind, found["host"], attrs["data-fqdn"])
+        if "host" in found:
+            host_fits(found["host"], attrs["data-fqdn"])
+        else:
+            assert kind == "PTR"
         if value is None:
             continue
-        assert found["ttl"] == attrs["data-ttl"]
+        assert found.get("ttl") in (attrs["data-ttl"], None)
         if kind == "TXT":
             data = value.encode().hex()
             assert ("split" in found) == (len(value.encode()) > 255)
@@ -245,7 +248,7 @@ def html(path):
             data = f"{found['usage']} {found['selector']} {found['matching']} {value}"
         else:
             data = fields(kind, value, *(found.get(name) for name in ("priority", "weight", "port")))
-        rows.append([dotted(attrs["data-fqdn"]), int(found["ttl"]), kind, data])
+        rows.append([dotted(attrs["data-fqdn"]), int(attrs["data-ttl"]), kind, data])
     return {"records": rows, "loads": page.loads, "allowed": page.allowed, "there": page.there}
 
 

@@ -23,6 +23,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
     }
     let (mailu, layout) = chosen(global, &args.which)?;
     let (config, mut report) = mailu.dns(&layout)?;
+    let all = report.clone();
     if let Some(zone) = &args.zone {
         let names: Vec<_> = report.zones.iter().map(|z| z.zone.clone()).collect();
         report.zones.retain(|z| z.zone == *zone);
@@ -70,8 +71,18 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         Some(path) => Some(Logo::new(read_bytes(path, Logo::LIMIT)?)?),
         None => None,
     };
-    let page = Page::new(args.agency.clone(), logo);
-    let texts = render(&config, &report, format, &page)?;
+    let page = Page::new(
+        args.agency.clone().filter(|name| !name.trim().is_empty()),
+        logo,
+    );
+    let mut texts = render(&config, &all, format, &page)?;
+    if let Some(zone) = &args.zone {
+        // Out of all of them, because a zone's text may have notes about others.
+        texts.retain(|text| text.zone == *zone);
+        if texts.is_empty() {
+            texts = render(&config, &report, format, &page)?;
+        }
+    }
     if let Some(out) = &args.out {
         let paths = export(out, &texts)?;
         if printer.json {
@@ -84,7 +95,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         return Ok(crate::FINE);
     }
     let Some(text) = format.joined(&texts) else {
-        let names: Vec<_> = report.zones.iter().map(|z| z.zone.as_str()).collect();
+        let names: Vec<_> = texts.iter().map(|text| text.zone.as_str()).collect();
         return Err(wrong(
             "dns.several_zones",
             format!(

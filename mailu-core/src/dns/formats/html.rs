@@ -113,6 +113,8 @@ struct Row<'a> {
     ttl: u32,
     why: &'a str,
     note: Option<&'a str>,
+    /// Whether it goes where the others of the page go.
+    in_zone: bool,
     /// In place of fields.
     unknown: Option<String>,
     fields: Vec<Field>,
@@ -131,15 +133,12 @@ struct Group<'a> {
 pub(super) fn render(
     mail_host: &str,
     zone: &ZoneReport,
+    elsewhere: &[&Record],
     page: &Page,
 ) -> Result<String, minijinja::Error> {
-    let is_pointer = |row: &Row<'_>| row.kind == "PTR";
     let mut groups = Vec::new();
-    let mut pointers = Vec::new();
     for (of, _, records) in by_level(zone) {
-        let rows = records.into_iter().map(row);
-        let (pointing, rows): (Vec<_>, Vec<_>) = rows.partition(is_pointer);
-        pointers.extend(pointing);
+        let rows: Vec<_> = records.into_iter().map(row).collect();
         let (title, text) = match level(of) {
             "required" => (
                 "Required",
@@ -151,21 +150,26 @@ pub(super) fn render(
             ),
             _ => ("Optional", "For those who want them."),
         };
-        if !rows.is_empty() {
-            groups.push(Group {
-                level: level(of),
-                title,
-                text,
-                rows,
-            });
-        }
+        groups.push(Group {
+            level: level(of),
+            title,
+            text,
+            rows,
+        });
     }
-    if !pointers.is_empty() {
+    let is_own = !groups.is_empty();
+    if !elsewhere.is_empty() {
         groups.push(Group {
             level: "elsewhere",
-            title: "Not in this zone",
-            text: "These belong to the server's address. Whoever gave the server its address sets them, often under the name \"reverse DNS\".",
-            rows: pointers,
+            title: "For the provider of the server's address",
+            text: "These do not belong into the domain. Whoever gave the server its address sets them, often under the name \"reverse DNS\".",
+            rows: elsewhere
+                .iter()
+                .map(|record| Row {
+                    in_zone: false,
+                    ..row(record)
+                })
+                .collect(),
         });
     }
     let has_split = groups
@@ -173,7 +177,7 @@ pub(super) fn render(
         .flat_map(|group| &group.rows)
         .flat_map(|row| &row.fields)
         .any(|field| field.split.is_some());
-    // An owner that shows what doubling does: the longest relative name is never the zone itself.
+    // A host for the note on what doubling does.
     let example = zone
         .records
         .iter()
@@ -197,6 +201,8 @@ pub(super) fn render(
         mail_host => mail_host,
         agency => &page.agency,
         logo => page.logo.as_ref().map(Logo::uri),
+        unicode => idna::domain_to_unicode(&zone.zone).0,
+        is_own => is_own,
         groups => minijinja::value::Serde(&groups),
         has_split => has_split,
         example => example,
@@ -286,6 +292,7 @@ fn row(record: &Record) -> Row<'_> {
         ttl: record.ttl,
         why: &record.why,
         note: note(record),
+        in_zone: true,
         unknown: record.data.is_none().then(|| unknown(record)),
         fields,
         state: None,

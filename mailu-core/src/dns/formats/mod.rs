@@ -120,6 +120,8 @@ impl Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RenderedText {
+    /// Whose records they are; empty where they are those of all zones.
+    pub zone: String,
     /// What it is called: `example.com.yaml`.
     pub name: String,
     /// What is in it. Its first line says what it is (with JSON the first three), so that the same file is recognised later.
@@ -128,8 +130,9 @@ pub struct RenderedText {
 
 /// The records of `report` in `format`: one text for each zone, or one for all where the format is [`Format::Json`].
 ///
-/// A record whose data is not known yet stands there as a note. PTR records are notes wherever a program would act
-/// on them, because they are set by whoever gave the server its address.
+/// A record whose data is not known yet stands there as a note. Names of addresses in a zone of somebody else (the
+/// provider who gave the server its address) have no text of their own where a program would act on it, and none on pages:
+/// they are notes in that of the first zone, which is the mail host's.
 ///
 /// # Errors
 ///
@@ -145,32 +148,94 @@ pub fn render(
             serde_json::to_string_pretty(report).map_err(|error| failed(error, format))?;
         text.push('\n');
         return Ok(vec![RenderedText {
+            zone: String::new(),
             name: format.file_name(""),
             text,
         }]);
     }
-    report
+    let is_list = matches!(format, Format::Records | Format::Csv | Format::Markdown);
+    let (lists, others): (Vec<_>, Vec<_>) = report
         .zones
         .iter()
-        .map(|zone| {
-            let text = match format {
-                Format::Records => zone_records(zone),
-                Format::Zone => zone_file(config, zone, 1),
-                Format::Octodns => octodns::render(zone),
-                Format::TerraformCloudflare => terraform::cloudflare(zone),
-                Format::TerraformRoute53 => terraform::route53(zone),
-                Format::Nsupdate => nsupdate::render(zone),
-                Format::Csv => csv::render(zone).map_err(|error| failed(error, format))?,
-                Format::Markdown => markdown::render(&report.mail_host, zone),
-                Format::Html | Format::Json => html::render(&report.mail_host, zone, page)
-                    .map_err(|error| failed(error, format))?,
-            };
-            Ok(RenderedText {
-                name: format.file_name(&zone.zone),
-                text,
+        .partition(|zone| is_list || !is_providers(config, &zone.zone));
+    let mut elsewhere: Vec<&Record> = others.iter().flat_map(|zone| &zone.records).collect();
+    if lists.is_empty() {
+        return others
+            .into_iter()
+            .map(|zone| {
+                let nothing = ZoneReport {
+                    zone: zone.zone.clone(),
+                    records: Vec::new(),
+                };
+                let records: Vec<&Record> = zone.records.iter().collect();
+                one(config, report, format, page, &nothing, &records)
             })
+            .collect();
+    }
+    lists
+        .into_iter()
+        .map(|zone| {
+            let elsewhere = std::mem::take(&mut elsewhere);
+            one(config, report, format, page, zone, &elsewhere)
         })
         .collect()
+}
+
+/// The text for one zone, with notes about records `elsewhere`.
+fn one(
+    config: &Config,
+    report: &Report,
+    format: Format,
+    page: &Page,
+    zone: &ZoneReport,
+    elsewhere: &[&Record],
+) -> Result<RenderedText, Error> {
+    let notes: Vec<String> = elsewhere
+        .iter()
+        .map(|record| set_elsewhere(record))
+        .collect();
+    let text = match format {
+        Format::Records => zone_records(zone),
+        Format::Zone => {
+            let notes = notes.iter().map(|note| comment(";", note));
+            zone_file(config, zone, 1) + &notes.collect::<String>()
+        }
+        Format::Octodns => octodns::render(zone, &notes),
+        Format::TerraformCloudflare => terraform::cloudflare(zone, &notes),
+        Format::TerraformRoute53 => terraform::route53(zone, &notes),
+        Format::Nsupdate => nsupdate::render(zone, &notes),
+        Format::Csv => csv::render(zone).map_err(|error| failed(error, format))?,
+        Format::Markdown => markdown::render(&report.mail_host, zone),
+        Format::Html | Format::Json => html::render(&report.mail_host, zone, elsewhere, page)
+            .map_err(|error| failed(error, format))?,
+    };
+    Ok(RenderedText {
+        zone: zone.zone.clone(),
+        name: format.file_name(&zone.zone),
+        text,
+    })
+}
+
+/// Whether `zone` is one of addresses that is not among `dns.zones`: then the provider of the addresses has it.
+fn is_providers(config: &Config, zone: &str) -> bool {
+    (zone.ends_with(".in-addr.arpa") || zone.ends_with(".ip6.arpa"))
+        && !config.dns.zones.iter().any(|own| own.as_str() == zone)
+}
+
+/// What is to be done about a record in somebody else's zone.
+fn set_elsewhere(record: &Record) -> String {
+    match &record.data {
+        Some(data) => format!(
+            "{}. {} {}: {}",
+            record.fqdn,
+            record.kind,
+            data.presentation(),
+            record.condition.as_deref().unwrap_or(
+                "whoever gave the server its address sets it, often under the name \"reverse DNS\""
+            )
+        ),
+        None => missing(record),
+    }
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static, format: Format) -> Error {
@@ -194,18 +259,14 @@ enum Entry<'a> {
 /// What a program that changes zones may act on.
 fn entry(record: &Record) -> Entry<'_> {
     match &record.data {
-        Some(Data::Ptr { target }) => Entry::Note(format!(
-            "{}. PTR {target}. is set by whoever gave the server its address (\"reverse DNS\"), not in a zone of yours.",
-            record.fqdn
-        )),
         Some(data) => Entry::Data((record, data)),
-        None => Entry::Note(format!(
-            "{}. {}: {}",
-            record.fqdn,
-            record.kind,
-            unknown(record)
-        )),
+        None => Entry::Note(missing(record)),
     }
+}
+
+/// A record without data.
+fn missing(record: &Record) -> String {
+    format!("{}. {}: {}", record.fqdn, record.kind, unknown(record))
 }
 
 /// Why a record has no data.

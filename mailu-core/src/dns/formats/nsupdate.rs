@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Entry, by_level, comment, entry, reason};
 use crate::dns::{Data, ZoneReport};
 
-pub(super) fn render(zone: &ZoneReport) -> String {
+pub(super) fn render(zone: &ZoneReport, notes: &[String]) -> String {
     let mut out = comment(
         ";",
         &format!(
@@ -17,6 +17,9 @@ pub(super) fn render(zone: &ZoneReport) -> String {
         "; Nothing is removed. A domain may have one SPF and one DMARC record only: look whether there is another one first.\n\
          ; Where the primary name server is not the one in the SOA record: server ADDRESS PORT\n",
     );
+    for note in notes {
+        out.push_str(&comment(";", note));
+    }
     // Of two aliases at one name the later replaces the earlier (RFC 2136 §3.4.2.2), so each of them is a transaction
     // with a condition of its own, which cannot keep the others back.
     let mut aliases = String::new();

@@ -10,12 +10,15 @@ use std::fmt::Write as _;
 use super::{Entry, Known, absolute, comment, entry, reason};
 use crate::dns::{Data, ZoneReport};
 
-pub(super) fn render(zone: &ZoneReport) -> String {
+pub(super) fn render(zone: &ZoneReport, notes: &[String]) -> String {
     let mut out = format!("---\n# Records for {}, for octoDNS.\n", zone.zone);
     out.push_str(
         "# octoDNS removes from a zone what is not in its file: add these to the file that you have, or dump the zone into one first.\n\
          # \"\\;\" is for octoDNS' YAML provider as it is by default. With `escaped_semicolons: false` write \";\".\n",
     );
+    for note in notes {
+        out.push_str(&comment("#", note));
+    }
     let mut names: BTreeMap<Natural, BTreeMap<&str, Vec<Known<'_>>>> = BTreeMap::new();
     for record in &zone.records {
         match entry(record) {

@@ -10,7 +10,7 @@ use crate::dns::{Data, ZoneReport, chunks};
 const CLOUDFLARE_TTL: (u32, u32) = (60, 86400);
 
 /// Records of Cloudflare's provider, version 5: one resource for each.
-pub(super) fn cloudflare(zone: &ZoneReport) -> String {
+pub(super) fn cloudflare(zone: &ZoneReport, notes: &[String]) -> String {
     let mut out = head(
         zone,
         "Cloudflare (provider cloudflare/cloudflare, version 5)",
@@ -18,6 +18,9 @@ pub(super) fn cloudflare(zone: &ZoneReport) -> String {
     out.push_str(
         "# Terraform adds these beside what the zone has. A domain may have one SPF and one DMARC record only.\n",
     );
+    for note in notes {
+        out.push_str(&comment("#", note));
+    }
     let variable = format!("cloudflare_zone_id_{}", label(&zone.zone));
     zone_id(&mut out, &variable, &zone.zone, "Cloudflare");
     let mut taken = BTreeSet::new();
@@ -48,10 +51,11 @@ pub(super) fn cloudflare(zone: &ZoneReport) -> String {
                         lines.push(("proxied", "false".to_owned()));
                     }
                     // Names come back without the final dot, and would differ for ever.
-                    Data::Cname { target } | Data::Ptr { target } => {
+                    Data::Cname { target } => {
                         lines.push(("content", quote(target)));
                         lines.push(("proxied", "false".to_owned()));
                     }
+                    Data::Ptr { target } => lines.push(("content", quote(target))),
                     Data::Mx {
                         preference,
                         exchange,
@@ -111,12 +115,15 @@ pub(super) fn cloudflare(zone: &ZoneReport) -> String {
 }
 
 /// Records of Route 53: one resource for all records of a name and type.
-pub(super) fn route53(zone: &ZoneReport) -> String {
+pub(super) fn route53(zone: &ZoneReport, notes: &[String]) -> String {
     let mut out = head(zone, "Route 53 (provider hashicorp/aws)");
     out.push_str(
         "# Route 53 has one set of records for each name and type. Where the zone has one already, Terraform stops: put its other\n\
          # values into `records` here, then `terraform import` it.\n",
     );
+    for note in notes {
+        out.push_str(&comment("#", note));
+    }
     let variable = format!("route53_zone_id_{}", label(&zone.zone));
     zone_id(&mut out, &variable, &zone.zone, "Route 53");
     let mut sets: Vec<(&str, &str, Vec<Known<'_>>)> = Vec::new();
@@ -242,7 +249,6 @@ fn quote(text: &str) -> String {
                 out.push(c);
                 out.push(c);
             }
-            // Everything else as an escape: Terraform composes what may be written in two ways (Unicode's NFC).
             ' '..='~' => out.push(c),
             _ => {
                 let _ = write!(out, "\\U{:08x}", u32::from(c));
@@ -255,26 +261,26 @@ fn quote(text: &str) -> String {
 
 /// A name as part of an identifier: `_dmarc.example.com` is `_dmarc_example_com`.
 fn label(name: &str) -> String {
-    let name: String = name
-        .chars()
+    name.chars()
         .map(|c| match c {
             'a'..='z' | '0'..='9' | '-' | '_' => c,
             'A'..='Z' => c.to_ascii_lowercase(),
             '*' => 'x',
             _ => '_',
         })
-        .collect();
-    // Identifiers begin with a letter or `_`.
-    if name.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-        format!("_{name}")
-    } else {
-        name
-    }
+        .collect()
 }
 
 /// `name`, or with a number if there is one already.
 fn unused(taken: &mut BTreeSet<String>, name: &str) -> String {
-    let mut chosen = name.to_owned();
+    // Identifiers begin with a letter or `_`.
+    let mark = if name.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        "_"
+    } else {
+        ""
+    };
+    let name = format!("{mark}{name}");
+    let mut chosen = name.clone();
     let mut number = 2;
     while !taken.insert(chosen.clone()) {
         chosen = format!("{name}_{number}");
