@@ -293,7 +293,14 @@ fn row(record: &Record) -> Row<'_> {
         why: &record.why,
         note: note(record),
         in_zone: true,
-        unknown: record.data.is_none().then(|| unknown(record)),
+        // What the operator types is nothing for the domain's owner.
+        unknown: record
+            .data
+            .is_none()
+            .then(|| match unknown(record).split_once(": `") {
+                Some((reason, _)) => reason.to_owned(),
+                None => unknown(record),
+            }),
         fields,
         state: None,
     }

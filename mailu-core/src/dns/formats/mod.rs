@@ -272,6 +272,7 @@ fn missing(record: &Record) -> String {
 /// Why a record has no data.
 fn unknown(record: &Record) -> String {
     match &record.condition {
+        Some(reason) if reason.contains("not known yet") => reason.clone(),
         Some(reason) => format!("not known yet ({reason})"),
         None => "not known yet".to_owned(),
     }
