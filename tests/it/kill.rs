@@ -127,7 +127,10 @@ fn a_change_killed_anywhere_is_completed_by_the_next_run() {
     let first = Root::new();
     run(
         &first.layout(),
-        &request(&[("email_domains", "example.org")]),
+        &request(&[
+            ("email_domains", "example.org"),
+            ("mta_sts.mode", "testing"),
+        ]),
         &mut Dying::at(usize::MAX, Moment::Before),
         &mut fresh,
     )
@@ -139,6 +142,7 @@ fn a_change_killed_anywhere_is_completed_by_the_next_run() {
         ("limits.quota", "5GB"),
         ("services.webdav", "true"),
         ("tls.mode", "passthrough"),
+        ("mta_sts.mode", "enforce"),
     ]);
     let points = sweep(Some(&first.path()), &changed, &mut fresh);
     assert!(points > 100, "only {points} points");
@@ -159,7 +163,7 @@ fn a_given_file_killed_anywhere_is_merged_by_the_next_run() {
     };
     run(
         &first.layout(),
-        &given("1GB", "ipv6 = true\n"),
+        &given("1GB", "ipv6 = true\n[mta_sts]\nmode = \"testing\"\n"),
         &mut Dying::at(usize::MAX, Moment::Before),
         &mut fresh,
     )
