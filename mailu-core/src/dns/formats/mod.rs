@@ -10,6 +10,7 @@ mod terraform;
 pub use html::{Logo, Page};
 
 use super::record::{Data, Level, Record};
+use super::reverse::is_providers;
 use super::zone::{LEVELS, Report, ZoneReport, zone_file, zone_records};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
@@ -214,12 +215,6 @@ fn one(
         name: format.file_name(&zone.zone),
         text,
     })
-}
-
-/// Whether `zone` is one of addresses that is not among `dns.zones`: then the provider of the addresses has it.
-fn is_providers(config: &Config, zone: &str) -> bool {
-    (zone.ends_with(".in-addr.arpa") || zone.ends_with(".ip6.arpa"))
-        && !config.dns.zones.iter().any(|own| own.as_str() == zone)
 }
 
 /// What is to be done about a record in somebody else's zone.
