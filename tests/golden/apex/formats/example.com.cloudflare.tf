@@ -1,5 +1,6 @@
 # Records for example.com, for Terraform and Cloudflare (provider cloudflare/cloudflare, version 5).
 # Terraform adds these beside what the zone has. A domain may have one SPF and one DMARC record only.
+# 10.113.0.203.in-addr.arpa. PTR example.com.: set it where you rent the address, mostly in the server's settings under "reverse DNS": its zone is the provider's. Where several mail hosts share the address, the name of one is enough
 
 variable "cloudflare_zone_id_example_com" {
   description = "Cloudflare's identifier of the zone example.com"

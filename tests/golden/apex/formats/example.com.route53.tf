@@ -1,6 +1,7 @@
 # Records for example.com, for Terraform and Route 53 (provider hashicorp/aws).
 # Route 53 has one set of records for each name and type. Where the zone has one already, Terraform stops: put its other
 # values into `records` here, then `terraform import` it.
+# 10.113.0.203.in-addr.arpa. PTR example.com.: set it where you rent the address, mostly in the server's settings under "reverse DNS": its zone is the provider's. Where several mail hosts share the address, the name of one is enough
 
 variable "route53_zone_id_example_com" {
   description = "Route 53's identifier of the zone example.com"
