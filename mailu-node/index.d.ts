@@ -42,10 +42,15 @@ export type Level = 'required' | 'recommended' | 'optional';
 export interface RecordData {
   A: { address: string };
   AAAA: { address: string };
+  /** RFC 8659. */
+  CAA: { flags: number; tag: string; value: string };
   CNAME: { target: string };
+  PTR: { target: string };
   MX: { preference: number; exchange: string };
   /** Port 0 with target `.` says that there is no such service. */
   SRV: { priority: number; weight: number; port: number; target: string };
+  /** RFC 6698; `association` is hexadecimal. */
+  TLSA: { usage: number; selector: number; matching: number; association: string };
   /** The whole text, in one piece. */
   TXT: { text: string };
 }

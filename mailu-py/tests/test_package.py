@@ -16,9 +16,12 @@ from support import CASE_NAMES, CASES, MINIMAL, PACKAGE, read_json
 DATA: dict[str, Any] = {
     "A": types.AddressData,
     "AAAA": types.AddressData,
+    "CAA": types.CaaData,
     "CNAME": types.CnameData,
     "MX": types.MxData,
+    "PTR": types.CnameData,
     "SRV": types.SrvData,
+    "TLSA": types.TlsaData,
     "TXT": types.TxtData,
 }
 

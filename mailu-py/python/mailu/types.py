@@ -14,7 +14,7 @@ Severity: TypeAlias = Literal["notice", "warning", "error"]
 Level: TypeAlias = Literal["required", "recommended", "optional"]
 """How much depends on a DNS record."""
 
-RecordType: TypeAlias = Literal["A", "AAAA", "CNAME", "MX", "SRV", "TXT"]
+RecordType: TypeAlias = Literal["A", "AAAA", "CAA", "CNAME", "MX", "PTR", "SRV", "TLSA", "TXT"]
 """The type of a DNS record."""
 
 ErrorKind: TypeAlias = Literal[
@@ -66,7 +66,7 @@ class AddressData(TypedDict):
 
 
 class CnameData(TypedDict):
-    """Of a CNAME record."""
+    """Of a CNAME or PTR record."""
 
     target: str
 
@@ -85,6 +85,23 @@ class SrvData(TypedDict):
     weight: int
     port: int
     target: str
+
+
+class CaaData(TypedDict):
+    """Of a CAA record (RFC 8659)."""
+
+    flags: int
+    tag: str
+    value: str
+
+
+class TlsaData(TypedDict):
+    """Of a TLSA record (RFC 6698); ``association`` is hexadecimal."""
+
+    usage: int
+    selector: int
+    matching: int
+    association: str
 
 
 class TxtData(TypedDict):
@@ -107,7 +124,7 @@ class DnsRecord(TypedDict):
     fqdn: str
     type: RecordType
     ttl: int
-    data: AddressData | CnameData | MxData | SrvData | TxtData | None
+    data: AddressData | CaaData | CnameData | MxData | SrvData | TlsaData | TxtData | None
     value: str | None
     chunks: list[str]
     level: Level
