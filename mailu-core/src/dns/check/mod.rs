@@ -433,7 +433,7 @@ impl Judge<'_> {
             return Judgement::right();
         };
         match (data, label(record)) {
-            (Data::Txt { text }, "SPF") => text::spf(record, text, reply),
+            (Data::Txt { text }, "SPF") => text::sender_policy(record, text, reply),
             (Data::Txt { text }, "DKIM") => text::dkim(record, text, reply),
             (Data::Txt { text }, "DMARC") => {
                 let elsewhere = misplaced(record).into_iter().find(|name| {

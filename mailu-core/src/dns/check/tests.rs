@@ -56,6 +56,13 @@ impl World {
         world
     }
 
+    /// Without names of addresses, which are somebody else's.
+    fn forward() -> Self {
+        let mut world = Self::right();
+        world.records.zones.retain(|zone| !is_reverse(&zone.zone));
+        world
+    }
+
     fn set(&mut self, name: &str, kind: &'static str, seen: Vec<Seen>) -> &mut Self {
         self.there.insert((name.to_owned(), kind), seen);
         self
@@ -184,7 +191,8 @@ fn each_mistake_has_its_name_and_nothing_else_is_said() {
             w.text("example.com", &["v=spf1 mx +all"]);
         }),
         ("spf.lookups", "example.com", |w| {
-            let many = ["a:h.example.net"; 11].join(" ");
+            let many: Vec<String> = (0..11).map(|n| format!("a:h{n}.example.net")).collect();
+            let many = many.join(" ");
             w.text("example.com", &[&format!("v=spf1 mx {many} -all")]);
         }),
         ("dkim.present", DKIM, |w| {
@@ -345,7 +353,7 @@ fn what_does_no_harm_is_accepted() {
 
 #[test]
 fn a_server_that_is_behind_is_named() {
-    let world = World::right();
+    let world = World::forward();
     let mut old = world.clone();
     old.text("_dmarc.example.com", &[]);
     let mut facts = world.facts(&["ns1.example.net", "ns2.example.net"]);
@@ -361,7 +369,7 @@ fn a_server_that_is_behind_is_named() {
 
 #[test]
 fn what_could_not_be_asked_is_unknown_and_never_missing() {
-    let world = World::right();
+    let world = World::forward();
     let mut facts = world.facts(&["ns1.example.net"]);
     for replies in facts.replies.values_mut() {
         for reply in replies.values_mut() {
@@ -417,6 +425,6 @@ fn two_spf_records_become_one_that_has_both() {
     let report = world.judged();
     assert_eq!(
         report.findings[0].hints,
-        ["make one of them: `v=spf1 include:_spf.other.example mx -all`"]
+        ["make one of them: `v=spf1 include:_spf.other.example mx ~all`"]
     );
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Judgement, Reply, Seen, State, add, finding, form, replace};
 use crate::dns::record::Record;
+use crate::dns::spf;
 use crate::finding::Finding;
 
 /// The texts: strings of one record belong together without a space (RFC 7208 §3.3).
@@ -107,21 +108,17 @@ fn term(text: &str) -> (char, String) {
     }
 }
 
-/// How many of the terms ask DNS (RFC 7208 §4.6.4).
-fn lookups(text: &str) -> usize {
-    text.split_whitespace()
-        .skip(1)
-        .filter(|word| {
-            let (_, body) = term(word);
-            let name = body.split([':', '/', '=']).next().unwrap_or_default();
-            matches!(name, "include" | "a" | "mx" | "ptr" | "exists" | "redirect")
-        })
-        .count()
-}
-
+/// So many terms may ask DNS (RFC 7208 §4.6.4).
 const MOST_LOOKUPS: usize = 10;
 
-pub(super) fn spf(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
+/// One record that says what `there` say, and what we need.
+fn merged(wanted: &str, there: &[&str]) -> String {
+    let first = there.first().copied().unwrap_or(wanted);
+    let all = there.iter().skip(1).copied().chain([wanted]);
+    all.fold(first.to_owned(), |one, other| spf::merge(&one, other).text)
+}
+
+pub(super) fn sender_policy(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
     let all = texts(reply);
     let ours: Vec<&String> = all.iter().filter(|text| is_spf(text)).collect();
     let there = match ours.as_slice() {
@@ -176,7 +173,7 @@ pub(super) fn spf(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
             .hint(format!("keep what is there, as one record: `{merged}`")),
         );
     }
-    let count = lookups(there);
+    let count = spf::merge(there, wanted).lookups;
     if count > MOST_LOOKUPS {
         return Judgement::of(
             State::Wrong,
@@ -219,26 +216,6 @@ pub(super) fn spf(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
         },
         _ => accepted(Vec::new()),
     }
-}
-
-/// Our terms and theirs in one record: theirs first, `all` last.
-fn merged(wanted: &str, there: &[&str]) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let mut add = |word: &str| {
-        let (_, body) = term(word);
-        let known = words.iter().any(|old| term(old).1 == body);
-        if body != "all" && !known && !is_spf(word) {
-            words.push(word.trim_matches('"').to_owned());
-        }
-    };
-    for text in there.iter().chain([&wanted]) {
-        text.split_whitespace().for_each(&mut add);
-    }
-    let end = wanted
-        .split_whitespace()
-        .find(|word| term(word).1 == "all")
-        .unwrap_or("-all");
-    format!("v=spf1 {} {end}", words.join(" "))
 }
 
 fn no_spf(record: &Record, reply: &Reply, all: &[String]) -> Judgement {
