@@ -12,5 +12,6 @@ mod zone;
 pub use record::{Data, Level, Record, chunks};
 pub use required::{PublicKeys, records, records_with};
 pub use reverse::is_providers;
+pub use reverse::is_reverse;
 pub(crate) use zone::serial_of;
 pub use zone::{Report, ZoneReport, report, zone_file, zone_records};

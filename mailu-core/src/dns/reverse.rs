@@ -44,10 +44,14 @@ pub(super) fn zone_of(config: &Config, name: &str) -> String {
         .to_owned()
 }
 
+/// Whether `zone` is one of addresses (RFC 1035 §3.5, RFC 3596 §2.5).
+pub fn is_reverse(zone: &str) -> bool {
+    zone.ends_with(".in-addr.arpa") || zone.ends_with(".ip6.arpa")
+}
+
 /// Whether `zone` is one of addresses that is not among `dns.zones`: its records are set in the provider's panel.
 pub fn is_providers(config: &Config, zone: &str) -> bool {
-    (zone.ends_with(".in-addr.arpa") || zone.ends_with(".ip6.arpa"))
-        && !config.dns.zones.iter().any(|own| own.as_str() == zone)
+    is_reverse(zone) && !config.dns.zones.iter().any(|own| own.as_str() == zone)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use hickory_proto::rr::{RData, RecordType};
 use super::lookup;
 use super::root::Mailu;
 use crate::dns::check::{self, Facts, Question, Reply, Report, Seen, Servers};
+use crate::dns::is_reverse;
 use crate::error::Error;
 use crate::paths::Layout;
 use crate::preflight::Lookup;
@@ -98,7 +99,7 @@ fn servers(
     zone: &str,
     given: &[SocketAddr],
 ) -> Result<Vec<Server>, Servers> {
-    if check::is_reverse(zone) {
+    if is_reverse(zone) {
         // Where its zones begin is known to nobody but those who have the addresses.
         let all = resolvers.iter().take(1);
         return Ok(all

@@ -14,6 +14,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::record::{Data, Level, Record};
+use super::reverse::is_reverse;
 use super::zone::Report as Records;
 use crate::finding::{Finding, Severity};
 
@@ -218,11 +219,6 @@ const NOBODY: &str = "mailu-asks-whether-every-name-is-here";
 
 fn doubled(record: &Record) -> String {
     format!("{}.{}", record.fqdn, record.zone)
-}
-
-/// Whether names of addresses are in it (RFC 1035 §3.5, RFC 3596 §2.5).
-pub(crate) fn is_reverse(zone: &str) -> bool {
-    zone.rsplit('.').next() == Some("arpa")
 }
 
 fn label(record: &Record) -> &str {
@@ -498,7 +494,7 @@ impl Judge<'_> {
                     "ns.unknown",
                     zone,
                     format!("could not be looked at: {why}"),
-                ));
+                ).hint("try again later, or name a DNS server that answers: `--resolver ADDRESS`"));
                 return false;
             }
         };
@@ -528,7 +524,8 @@ impl Judge<'_> {
                     zone,
                     format!("no name server of it answers: {why}"),
                 )
-                .value(servers.join(", ")),
+                .value(servers.join(", "))
+                .hint("if they are the right ones, try again later; if not, have the zone delegated to those of your DNS provider"),
             );
             return false;
         }

@@ -34,7 +34,12 @@ impl World {
             there: BTreeMap::new(),
             aliases: BTreeMap::new(),
         };
-        for zone in &world.records.zones {
+        world.fill();
+        world
+    }
+
+    fn fill(&mut self) {
+        for zone in &self.records.zones {
             for record in &zone.records {
                 let Some(data) = &record.data else { continue };
                 let seen = match data {
@@ -46,14 +51,12 @@ impl World {
                     ),
                     other => Seen::Plain(other.presentation()),
                 };
-                world
-                    .there
+                self.there
                     .entry((record.fqdn.clone(), record.kind))
                     .or_default()
                     .push(seen);
             }
         }
-        world
     }
 
     /// Without names of addresses, which are somebody else's.
@@ -427,4 +430,68 @@ fn two_spf_records_become_one_that_has_both() {
         report.findings[0].hints,
         ["make one of them: `v=spf1 include:_spf.other.example mx ~all`"]
     );
+}
+
+#[test]
+fn alternatives_parked_names_and_authorities() {
+    let mut world = World {
+        records: records(
+            "alternatives = [\"example.net\"]\nparked = [\"parked.example\"]\ncaa = [\"ca.example\"]\n",
+        ),
+        there: BTreeMap::new(),
+        aliases: BTreeMap::new(),
+    };
+    world.fill();
+    let report = world.judged();
+    assert_eq!(report.findings, []);
+    let one = |change: fn(&mut World)| -> Vec<(String, Severity)> {
+        let mut world = world.clone();
+        change(&mut world);
+        let found = world.judged().findings;
+        found
+            .into_iter()
+            .map(|one| (one.id, one.severity))
+            .collect()
+    };
+    let warned = |id: &str| vec![(id.to_owned(), Severity::Warning)];
+    let failed = |id: &str| vec![(id.to_owned(), Severity::Error)];
+    assert_eq!(
+        one(|w| {
+            w.text("parked.example", &["v=spf1 mx -all"]);
+        }),
+        warned("spf.all")
+    );
+    assert_eq!(
+        one(|w| {
+            w.plain("dkim._domainkey.example.net", "CNAME", &[]);
+        }),
+        failed("dkim.present")
+    );
+    assert_eq!(
+        one(|w| {
+            w.plain("mail.example.com", "CAA", &["0 issue \"other.example\""]);
+        }),
+        failed("caa.allows")
+    );
+    assert_eq!(
+        one(|w| {
+            let both = ["0 issue \"other.example\"", "0 issue \"ca.example;a=1\""];
+            w.plain("mail.example.com", "CAA", &both);
+        }),
+        []
+    );
+
+    // Other rules for certificates with a wildcard are the owner's affair.
+    let mut world = World {
+        records: records("[tls]\nmode = \"letsencrypt\"\n"),
+        there: BTreeMap::new(),
+        aliases: BTreeMap::new(),
+    };
+    world.fill();
+    let there = [
+        "0 issue \"letsencrypt.org\"",
+        "0 issuewild \"letsencrypt.org\"",
+    ];
+    world.plain("mail.example.com", "CAA", &there);
+    assert_eq!(world.judged().findings, []);
 }

@@ -155,6 +155,15 @@ pub(super) fn sender_policy(record: &Record, wanted: &str, reply: &Reply) -> Jud
             lost.push(word);
         }
     }
+    let nobody = wanted.split_whitespace().skip(1).eq(["-all"]);
+    if nobody && terms != [('-', "all".to_owned())] {
+        return wrong(
+            record,
+            "spf.all",
+            "sends no mail, and lets others send in its name",
+            there,
+        );
+    }
     let all_at = terms.iter().position(|(_, body)| body == "all");
     let redirected = terms.iter().any(|(_, body)| body.starts_with("redirect="));
     if !lost.is_empty() {
