@@ -11,7 +11,7 @@ use crate::fake_engine::{Answer, FakeContainer, FakeEngine, Fate};
 use crate::support::{Root, Run, finished};
 
 /// A server without ports that somebody could try: the engine's containers are not there.
-const QUIET: [&str; 17] = [
+const QUIET: [&str; 18] = [
     "install",
     "--domain",
     "mail.example.com",
@@ -29,6 +29,7 @@ const QUIET: [&str; 17] = [
     NO_OUTBOUND,
     NO_MEMORY,
     NO_PORTS,
+    NO_RELAY,
 ];
 
 // What the machine that runs the tests has is not what they are about.
@@ -37,6 +38,7 @@ const NO_DNSSEC: &str = "--skip-check=preflight.dnssec";
 const NO_OUTBOUND: &str = "--skip-check=preflight.outbound";
 const NO_MEMORY: &str = "--skip-check=preflight.memory";
 const NO_PORTS: &str = "--skip-check=preflight.ports";
+const NO_RELAY: &str = "--skip-check=preflight.open_relay";
 
 const SERVICES: [&str; 9] = [
     "resolver", "redis", "admin", "oletools", "antispam", "imap", "smtp", "front", "webmail",
@@ -624,6 +626,7 @@ const WITH_SMTP: [&str; 17] = [
     NO_OUTBOUND,
     NO_MEMORY,
     NO_PORTS,
+    NO_RELAY,
     "--skip-check=preflight.entrypoints",
     "--skip-check=preflight.acme",
 ];

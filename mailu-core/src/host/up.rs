@@ -992,10 +992,10 @@ impl<'a> Up<'a> {
     fn accounts(&mut self) -> Result<(), Error> {
         let there = match self.exported() {
             Ok(there) => there,
-            Err(error) if self.may_lack_its_database() => {
+            Err(_) if self.may_lack_its_database() => {
                 let why = "it does not know its database, which it makes when it starts";
                 self.changing()?;
-                self.say(&format!("restarting admin: {why} ({error})"));
+                self.say(&format!("restarting admin: {why}"));
                 self.docker.restart(&self.container("admin"), 10)?;
                 for one in &mut self.report.services {
                     if one.service == "admin" {
