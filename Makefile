@@ -61,8 +61,8 @@ mailu-listmonk: $(mailu.built) ## Have Listmonk send through this server: [DOMAI
 mailu-test-email: $(mailu.built) ## Send a message and follow it: [DOMAIN] [TO=address]
 	@$(mailu.run) test-email $(mailu.which) $(if $(value TO),-- $(call mailu.typed,TO))
 
-mailu-diagnose: $(mailu.built) ## Say what keeps mail from being delivered: [DOMAIN]
-	@$(mailu.run) diagnose $(mailu.which)
+mailu-diagnose: $(mailu.built) ## Say what keeps mail from being delivered: [DOMAIN] [ONLY=dns] [CHANGES=true]
+	@$(mailu.run) diagnose $(mailu.which) $(call mailu.option,--only,ONLY) $(call mailu.flag,--changes,CHANGES)
 
 mailu-update: $(mailu.built) ## Go to a newer release of Mailu: [DOMAIN] [VERSION=2024.06.57]
 	@$(mailu.run) update $(mailu.which) $(if $(value VERSION),-- $(call mailu.typed,VERSION))

@@ -121,7 +121,7 @@ pub enum Command {
     Update(Later),
     /// Say what keeps mail from being delivered. Not there yet.
     #[command(hide = true)]
-    Diagnose(Later),
+    Diagnose(Diagnose),
     /// Send a message and follow it. Not there yet.
     #[command(hide = true)]
     TestEmail(Later),
@@ -408,6 +408,69 @@ pub struct Dns {
     /// With `--format html`: a logo for the page, PNG, JPEG or SVG. It becomes part of the page.
     #[arg(long, value_name = "FILE")]
     pub logo: Option<PathBuf>,
+}
+
+/// `mailu diagnose`
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// Only this check (dns, ports, queue …), or only findings of this name (spf.all, spf). May be repeated.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave out this check, or findings of this name. May be repeated.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// Print only what is new since the last whole diagnosis, and what is gone.
+    #[arg(long)]
+    pub changes: bool,
+    /// Write the report as a page into this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// With --html: the name that stands on the page, usually your agency's.
+    #[arg(long, value_name = "NAME", requires = "html")]
+    pub agency: Option<String>,
+    /// With --html: a logo for the page, PNG, JPEG or SVG.
+    #[arg(long, value_name = "FILE", requires = "html")]
+    pub logo: Option<PathBuf>,
+    /// Live with findings of this name from now on; a rule for that goes into mailu.toml. Nothing is diagnosed.
+    #[arg(long, value_name = "ID", requires = "reason", conflicts_with_all = ["only", "skip", "changes", "html", "unignore"])]
+    pub ignore: Option<String>,
+    /// With --ignore: why.
+    #[arg(long, value_name = "TEXT", requires = "ignore")]
+    pub reason: Option<String>,
+    /// With --ignore: only where it is about this, such as `example.com` or `port 25`.
+    #[arg(long, value_name = "SUBJECT", requires = "ignore")]
+    pub subject: Option<String>,
+    /// With --ignore: until this day.
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "ignore")]
+    pub until: Option<String>,
+    /// Take the rules for findings of this name out of mailu.toml. Nothing is diagnosed.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["only", "skip", "changes", "html"])]
+    pub unignore: Option<String>,
+    /// DNS server that finds name servers, ADDRESS or ADDRESS:PORT. Default: the host's.
+    #[arg(long, value_name = "ADDRESS", value_parser = dns_server)]
+    pub resolver: Option<SocketAddr>,
+    /// Server to ask about every zone, ADDRESS or ADDRESS:PORT, instead of those that it is delegated to. May be repeated.
+    #[arg(long, value_name = "ADDRESS", value_parser = dns_server)]
+    pub nameserver: Vec<SocketAddr>,
+    /// Mail server to try port 25 with, HOST or HOST:PORT. May be repeated. Default: those of large mail domains.
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "MAILU_OUTBOUND_TO",
+        value_delimiter = ','
+    )]
+    pub outbound_to: Vec<String>,
+    /// Server of the time (NTP) to compare the clock with, HOST or HOST:PORT. May be repeated. Default: those of the NTP pool.
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "MAILU_TIME_SERVER",
+        value_delimiter = ','
+    )]
+    pub time_server: Vec<String>,
 }
 
 /// A form of DNS records.

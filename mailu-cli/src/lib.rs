@@ -65,7 +65,7 @@ pub fn run() -> ExitCode {
         Command::Backup(args) => Err(commands::later::error(&cli.global, &args, Verb::Backup)),
         Command::Restore(args) => Err(commands::later::error(&cli.global, &args, Verb::Restore)),
         Command::Update(args) => Err(commands::later::error(&cli.global, &args, Verb::Update)),
-        Command::Diagnose(args) => Err(commands::later::error(&cli.global, &args, Verb::Diagnose)),
+        Command::Diagnose(args) => commands::diagnose::run(&cli.global, &mut printer, &args),
         Command::TestEmail(args) => {
             Err(commands::later::error(&cli.global, &args, Verb::TestEmail))
         }

@@ -22,6 +22,7 @@ use signal_hook::flag;
 
 use crate::args::{Color, Global};
 
+mod diagnose;
 mod operate;
 
 pub(crate) use operate::Prefixes;

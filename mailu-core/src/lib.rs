@@ -7,6 +7,7 @@ pub mod certs;
 pub mod compose;
 pub mod config;
 pub mod deps;
+pub mod diagnose;
 pub mod dkim;
 pub mod dns;
 pub mod engine;

@@ -12,7 +12,6 @@ pub(crate) enum Verb {
     Backup,
     Restore,
     Update,
-    Diagnose,
     TestEmail,
     Integrate,
 }
@@ -25,7 +24,6 @@ pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
         Verb::Backup => ("back up a mail server", backup(layout)),
         Verb::Restore => ("restore a backup", restore(layout, args.rest.first())),
         Verb::Update => ("update Mailu", update(layout)),
-        Verb::Diagnose => ("diagnose the delivery of mail", diagnose(layout)),
         Verb::TestEmail => ("send a test message", test_email(layout)),
         Verb::Integrate => ("connect an app", integrate(layout)),
     };
@@ -88,23 +86,6 @@ fn update(layout: Option<&Layout>) -> Vec<String> {
         ),
         "within 2024.06 the same leads back".to_owned(),
     ]
-}
-
-fn diagnose(layout: Option<&Layout>) -> Vec<String> {
-    [
-        (
-            "status",
-            "shows services, certificate and what waits in the queue",
-        ),
-        ("dns", "shows the DNS records that have to be published"),
-        ("certs", "shows what the ports serve"),
-        (
-            "logs --tail 100",
-            "shows what the services say of a message",
-        ),
-    ]
-    .map(|(verb, what)| format!("`{}` {what}", typed(layout, verb)))
-    .to_vec()
 }
 
 fn test_email(layout: Option<&Layout>) -> Vec<String> {

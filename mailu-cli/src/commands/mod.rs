@@ -5,6 +5,7 @@ pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod config;
 pub(crate) mod deps;
+pub(crate) mod diagnose;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod install;

@@ -10,6 +10,7 @@ use super::units::{
     Prefix, RateLimit, Registry, RelayHost, ReportUri, SpfTerm, Text, UrlPath,
 };
 use super::value::{choice, parsed, section};
+use crate::diagnose::IgnoreRule;
 use crate::names::{EmailDomain, LocalPart, MailHost, ObjectName, Selector};
 
 choice! {
@@ -450,6 +451,14 @@ section! {
         zones: Vec<EmailDomain> = Vec::new(),
         /// Name servers for the SOA and NS lines of complete zone files.
         nameservers: Vec<MailHost> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[diagnose]`
+    pub struct Diagnose {
+        /// Findings of `mailu diagnose` to live with: `spf.all@example.com until 2027-01-31: the newsletter service is being moved`.
+        ignore: Vec<IgnoreRule> = Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use toml::Value;
 
 use super::value::{FromValue, from_text, invalid, parse_text, wrong_type};
+use crate::diagnose::IgnoreRule;
 use crate::finding::Finding;
 use crate::names::{
     ClientId, EmailAddress, EmailDomain, LocalPart, MailHost, ObjectName, ProjectName, Selector,
@@ -32,6 +33,7 @@ from_text! {
     FilePath => "/etc/ssl/private/mail.pem",
     RelayHost => "[smtp.example.net]:587",
     SpfTerm => "include:_spf.example.net",
+    IgnoreRule => "spf.all@example.com until 2027-01-31: the newsletter service is being moved",
     ReportUri => "tlsrpt@example.com",
     CaaIssuer => "letsencrypt.org",
     Alternative => "example.net=example.com",
@@ -74,6 +76,7 @@ display_and_serialize!(
     FilePath,
     RelayHost,
     SpfTerm,
+    IgnoreRule,
     ReportUri,
     CaaIssuer,
     Alternative,

@@ -10,6 +10,8 @@ mod certificate;
 mod certs;
 mod compose;
 mod deps;
+mod diagnose;
+mod dialog;
 mod engine;
 mod entropy;
 mod export;
@@ -45,6 +47,7 @@ pub mod testing;
 
 pub use certs::{CertificateSync, FrontReload};
 pub use deps::Dependencies;
+pub use diagnose::DiagnoseOptions;
 pub use export::export;
 pub use logs::{LogEntry, LogRequest};
 pub use nameservers::DnsOptions;

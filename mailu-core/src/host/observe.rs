@@ -327,12 +327,19 @@ fn public_ipv4() -> Option<Ipv4Addr> {
 }
 
 pub(super) fn memory() -> Option<u64> {
+    memory_left().map(|(total, _)| total)
+}
+
+/// Memory in bytes: all of it, and what programs could still get.
+pub(super) fn memory_left() -> Option<(u64, u64)> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
+    let read = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1024)
+    };
+    let total = read("MemTotal:")?;
+    Some((total, read("MemAvailable:").unwrap_or(total)))
 }
 
 /// Whether this process may give files to other users.

@@ -109,6 +109,17 @@ impl Mailu {
         })
     }
 
+    /// What is found about the way out for mail.
+    pub(super) fn outbound(
+        &self,
+        layout: &Layout,
+        config: &Config,
+        options: &Options,
+    ) -> Vec<Finding> {
+        self.preflight_report(layout, config, Vec::new(), options)
+            .findings
+    }
+
     fn preflight_report(
         &self,
         layout: &Layout,

@@ -68,6 +68,16 @@ fn answered(error: &lettre::transport::smtp::Error) -> Option<Attempt> {
 
 /// Tries, as a stranger, to send to another server. Stops before there is any message.
 pub(super) fn relay(place: SocketAddr, name: &str, token: &str) -> Result<Attempt, String> {
+    recipient(place, name, token, &format!("{token}@{NOBODY}"))
+}
+
+/// What a server says to a stranger who has something for `recipient`. Stops before there is any message.
+pub(super) fn recipient(
+    place: SocketAddr,
+    name: &str,
+    token: &str,
+    recipient: &str,
+) -> Result<Attempt, String> {
     let hello = ClientId::Domain(format!("{token}.invalid"));
     let failed = |error: lettre::transport::smtp::Error| error.to_string();
     let mut smtp =
@@ -76,7 +86,6 @@ pub(super) fn relay(place: SocketAddr, name: &str, token: &str) -> Result<Attemp
         // Some servers take no sender before it.
         smtp.starttls(&parameters(name)?, &hello).map_err(failed)?;
     }
-    let recipient = format!("{token}@{NOBODY}");
     let recipient = recipient
         .parse()
         .map_err(|error: lettre::address::AddressError| error.to_string())?;

@@ -67,14 +67,28 @@ impl Mailu {
         Ok(Fleet::new(reports))
     }
 
+    /// How the deployment at `layout` is, by an engine that answers; what its containers use is not measured.
+    pub(super) fn status_with(&self, layout: &Layout, docker: &Docker) -> Result<Report, Error> {
+        self.judged(layout, Ok(docker), false)
+    }
+
     fn report(
         &self,
         layout: &Layout,
         docker: &Result<Docker, Error>,
         usage: bool,
     ) -> Result<Report, Error> {
+        self.judged(layout, docker.as_ref(), usage)
+    }
+
+    fn judged(
+        &self,
+        layout: &Layout,
+        docker: Result<&Docker, &Error>,
+        usage: bool,
+    ) -> Result<Report, Error> {
         let (config, _) = self.config(layout)?;
-        let mut observed = observed(layout, &config, docker.as_ref(), usage);
+        let mut observed = observed(layout, &config, docker, usage);
         observed.certificates = Some(self.certificates(layout, false)?);
         let details = Details::of(layout, &config);
         let urls = Addresses {
@@ -89,7 +103,7 @@ impl Mailu {
 }
 
 /// An error as a finding.
-fn about(error: &Error, subject: &str) -> Finding {
+pub(super) fn about(error: &Error, subject: &str) -> Finding {
     let finding = Finding::error(error.code(), subject, error.to_string());
     error.hints().iter().fold(finding, Finding::hint)
 }

@@ -336,10 +336,7 @@ impl<'a> Up<'a> {
 
     /// Stops here if somebody wants that.
     pub(super) fn go_on(&mut self) -> Result<(), Error> {
-        if self.progress.interrupted() {
-            return Err(interrupted());
-        }
-        Ok(())
+        going_on(self.progress)
     }
 
     pub(super) fn say(&mut self, line: &str) {
@@ -1166,6 +1163,14 @@ impl<'a> Up<'a> {
 
 /// There while a run that makes the first administrator has not finished.
 const MADE: &str = ".mailu/administrator";
+
+/// Stops here if somebody wants that.
+pub(super) fn going_on(progress: &mut dyn Progress) -> Result<(), Error> {
+    if progress.interrupted() {
+        return Err(interrupted());
+    }
+    Ok(())
+}
 
 pub(super) fn of_service<'c>(containers: &'c [Container], service: &str) -> Option<&'c Container> {
     containers

@@ -9,11 +9,11 @@ use ipnet::IpNet;
 use rand_core::{OsRng, RngCore as _};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::engine::LogWish;
+use super::engine::{Docker, LogWish};
 use super::preflight::static_configuration;
-use super::up::Up;
+use super::up::{Up, going_on};
 use super::{certificate, observe, probe};
-use crate::config::{MailPort, TlsMode, Via};
+use crate::config::{Config, MailPort, TlsMode, Via};
 use crate::dns::{Data, Record};
 use crate::engine::Container;
 use crate::error::{Error, ErrorKind};
@@ -172,7 +172,9 @@ fn relay(
             return Ok(());
         }
     };
-    let client = logged_client(up, &token, since)?;
+    let smtp = up.container("smtp");
+    let progress = &mut *up.progress;
+    let client = logged_client(&up.docker, &smtp, &token, since, &mut || going_on(progress))?;
     if judged == Relay::Accepted {
         return Err(open_relay(up, address, client, &attempt.text));
     }
@@ -211,18 +213,24 @@ fn open_relay(up: &mut Up<'_>, place: SocketAddr, client: Option<IpAddr>, answer
     .hint("see that Traefik is not in this server's own network, that REAL_IP_FROM and PROXY_PROTOCOL in mailu.env are as `mailu` wrote them, and that Docker may use iptables; then run the same command again")
 }
 
-/// Whom Postfix took the client of an attempt for.
-fn logged_client(up: &mut Up<'_>, token: &str, since: i64) -> Result<Option<IpAddr>, Error> {
-    let smtp = [up.container("smtp")];
+/// Whom Postfix took the client of the attempt marked by `token` for; asks `go_on` between two looks at its log.
+pub(super) fn logged_client(
+    docker: &Docker,
+    smtp: &str,
+    token: &str,
+    since: i64,
+    go_on: &mut dyn FnMut() -> Result<(), Error>,
+) -> Result<Option<IpAddr>, Error> {
+    let smtp = [smtp.to_owned()];
     let begin = Instant::now();
     while begin.elapsed() < LOG_PATIENCE {
-        up.go_on()?;
+        go_on()?;
         let wish = LogWish {
             since: Some(since - 2),
             ..LogWish::default()
         };
         let mut found = None;
-        up.docker.logs(&smtp, &wish, &mut |line| {
+        docker.logs(&smtp, &wish, &mut |line| {
             found = start::client_in(&line.text, token);
             if found.is_some() {
                 ControlFlow::Break(())
@@ -238,13 +246,12 @@ fn logged_client(up: &mut Up<'_>, token: &str, since: i64) -> Result<Option<IpAd
     Ok(None)
 }
 
-fn seen_as(
-    up: &mut Up<'_>,
-    client: IpAddr,
-    place: SocketAddr,
+/// What addresses of the engine's mean where Postfix logs them.
+pub(super) fn known_addresses(
+    docker: &Docker,
+    config: &Config,
     proxies: [Option<&Container>; 2],
-) -> Result<(), Error> {
-    let config = &up.config;
+) -> Result<Seen, Error> {
     let mut seen = Seen::default();
     seen.trusted.extend(config.network.subnet.map(IpNet::V4));
     if config.network.ipv6 {
@@ -256,9 +263,19 @@ fn seen_as(
         .flat_map(|proxy| proxy.networks.values());
     seen.proxies
         .extend(addresses.filter_map(|address| *address));
-    for net in up.docker.nets()? {
+    for net in docker.nets()? {
         seen.gateways.extend(net.gateways);
     }
+    Ok(seen)
+}
+
+fn seen_as(
+    up: &mut Up<'_>,
+    client: IpAddr,
+    place: SocketAddr,
+    proxies: [Option<&Container>; 2],
+) -> Result<(), Error> {
+    let seen = known_addresses(&up.docker, &up.config, proxies)?;
     let why =
         "limits for each address count everybody as one, SPF fails, and block lists are useless";
     match start::client_seen(client, &seen) {
@@ -311,11 +328,7 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
         let Some((wanted, record)) = record(up, &fqdn) else {
             continue;
         };
-        let url = format!("http://admin:8080/internal/rspamd/vault/v1/dkim/{domain}");
-        let said =
-            up.docker
-                .execute(&antispam, &["curl", "-sS", "-m", "10", &url], None, EXECUTE)?;
-        let vault = Secret::new(said.out);
+        let (vault, why) = vault(&up.docker, &antispam, &domain)?;
         match start::dkim_text(&vault, &domain, &selector) {
             Some(text) if start::published(std::slice::from_ref(&text), &wanted) => live.push(domain.clone()),
             Some(_) => up.report.findings.push(
@@ -330,7 +343,7 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
                 Finding::error(
                     "install.dkim_dead",
                     &domain,
-                    format!("is not signed for: Mailu's admin hands out no DKIM key with the selector `{selector}`{}", said_more(&said.err)),
+                    format!("is not signed for: Mailu's admin hands out no DKIM key with the selector `{selector}`{}", said_more(&why)),
                 )
                 .hint(format!("data/dkim/{domain}.{selector}.key has to be readable for admin: `docker restart {}` takes it over", up.container("admin"))),
             ),
@@ -348,6 +361,17 @@ fn dkim(up: &mut Up<'_>) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// What admin hands out to Rspamd for signing, and what went wrong with that.
+pub(super) fn vault(
+    docker: &Docker,
+    antispam: &str,
+    domain: &str,
+) -> Result<(Secret, String), Error> {
+    let url = format!("http://admin:8080/internal/rspamd/vault/v1/dkim/{domain}");
+    let said = docker.execute(antispam, &["curl", "-sS", "-m", "10", &url], None, EXECUTE)?;
+    Ok((Secret::new(said.out), said.err))
 }
 
 fn said_more(text: &str) -> String {

@@ -67,10 +67,21 @@ pub fn missing(
             json!({ "name": domain.as_str() })
         })
         .collect();
+    let address = config.admin_email.to_string();
+    // Every domain takes mail for its postmaster (RFC 5321 §4.5.1). Only together with the domain: whoever removes it later has a reason.
+    let postmasters: Vec<Value> = config
+        .domains()
+        .filter(|domain| !there.domains.contains(domain.as_str()))
+        .map(|domain| format!("postmaster@{domain}"))
+        .filter(|alias| !alias.eq_ignore_ascii_case(&address) && !there.users.contains(alias))
+        .map(|alias| json!({ "email": alias, "destination": [address] }))
+        .collect();
     if !domains.is_empty() {
         document.insert("domain".to_owned(), domains.into());
     }
-    let address = config.admin_email.to_string();
+    if !postmasters.is_empty() {
+        document.insert("alias".to_owned(), postmasters.into());
+    }
     if !there.users.contains(&address.to_ascii_lowercase()) {
         document.insert(
             "user".to_owned(),
@@ -108,6 +119,9 @@ mod tests {
         let (all, names) = missing(&config(), &password, &there).expect("work");
         assert_eq!(names, ["example.com", "example.org", "admin@example.com"]);
         assert!(all.expose().contains("geheim") && all.expose().contains("hash_password"));
+        for address in ["postmaster@example.com", "postmaster@example.org"] {
+            assert!(all.expose().contains(address), "{address}");
+        }
 
         let some = "LegacyAPIWarning: x\n{\"domain\": [{\"name\": \"example.com\"}], \"user\": [{\"email\": \"Admin@example.com\", \"password\": \"$bcrypt\", \"global_admin\": true}]}\n";
         let there = accounts(some).expect("an export");
@@ -115,6 +129,7 @@ mod tests {
         let (rest, names) = missing(&config(), &password, &there).expect("work");
         assert_eq!(names, ["example.org"]);
         assert!(!rest.expose().contains("user"));
+        assert!(!rest.expose().contains("postmaster@example.com"));
 
         let full = "{\"domain\": [{\"name\": \"example.com\"}, {\"name\": \"example.org\"}], \"user\": [{\"email\": \"admin@example.com\"}]}";
         let there = accounts(full).expect("an export");

@@ -1,0 +1,113 @@
+//! `mailu diagnose`
+
+use mailu_core::diagnose::IgnoreRule;
+use mailu_core::host::{DiagnoseOptions, Mailu};
+use mailu_core::paths::Layout;
+use mailu_core::{Error, ErrorKind};
+use serde_json::json;
+
+use super::chosen;
+use crate::args::{Diagnose, Global};
+use crate::output::Printer;
+
+/// Where rules stand in `mailu.toml`.
+const KEY: &str = "diagnose.ignore";
+
+pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Diagnose) -> Result<u8, Error> {
+    let (mailu, layout) = chosen(global, &args.which)?;
+    if args.ignore.is_some() || args.unignore.is_some() {
+        return rules(&mailu, &layout, printer, args);
+    }
+    let mut options = DiagnoseOptions::default();
+    options.checks.only = args.only.iter().cloned().collect();
+    options.checks.skip = args.skip.iter().cloned().collect();
+    options.dns.resolver = args.resolver;
+    options.dns.authoritative.clone_from(&args.nameserver);
+    options.outbound.outbound.clone_from(&args.outbound_to);
+    options.time_servers.clone_from(&args.time_server);
+    options.changes = args.changes;
+    let report = mailu.diagnose(&layout, &options)?;
+    if printer.json {
+        printer.data(&report)?;
+    } else {
+        printer.diagnosis(&report);
+    }
+    let word = if report.healthy {
+        "healthy"
+    } else {
+        "findings"
+    };
+    if !report.healthy {
+        crate::log::note(global, &layout, "diagnose", Ok(word));
+    }
+    Ok(if report.healthy {
+        crate::FINE
+    } else {
+        crate::FINDINGS
+    })
+}
+
+/// Adds a rule to `mailu.toml`, or takes some out.
+fn rules(
+    mailu: &Mailu,
+    layout: &Layout,
+    printer: &mut Printer,
+    args: &Diagnose,
+) -> Result<u8, Error> {
+    let (config, _) = mailu.config(layout)?;
+    let mut all = config.diagnose.ignore.clone();
+    if let Some(id) = &args.ignore {
+        let rule = IgnoreRule::new(
+            id,
+            args.subject.as_deref(),
+            args.until.as_deref(),
+            args.reason.as_deref().unwrap_or_default(),
+        )
+        .map_err(|why| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "diagnose.bad_rule",
+                format!("ignore `{id}`: the rule {why}"),
+            )
+            .hint("`mailu diagnose` shows each finding's name in brackets")
+        })?;
+        let same = |old: &IgnoreRule| old.id() == rule.id() && old.subject() == rule.subject();
+        all.retain(|old| !same(old));
+        all.push(rule);
+    }
+    if let Some(id) = &args.unignore {
+        let before = all.len();
+        all.retain(|rule| rule.id() != id);
+        if all.len() == before {
+            let there: Vec<String> = all.iter().map(ToString::to_string).collect();
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "diagnose.no_rule",
+                format!("stop ignoring `{id}`: no rule is about it"),
+            )
+            .hint(if there.is_empty() {
+                "there are no rules".to_owned()
+            } else {
+                format!("there are: {}", there.join("; "))
+            }));
+        }
+    }
+    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let value = (!texts.is_empty()).then(|| toml_list(&texts));
+    mailu.configure(layout, &[(KEY.to_owned(), value)])?;
+    if printer.json {
+        printer.data(&json!({ "ignore": texts }))?;
+    } else if texts.is_empty() {
+        printer.line("nothing is ignored");
+    } else {
+        for text in texts {
+            printer.line(format_args!("ignored: {text}"));
+        }
+    }
+    Ok(crate::FINE)
+}
+
+/// A list as TOML, in one line; JSON's strings of one line are TOML's.
+fn toml_list(texts: &[String]) -> String {
+    json!(texts).to_string()
+}
