@@ -610,7 +610,7 @@ fn behind_traefik(engine: &FakeEngine, port: u16) {
     engine.add(traefik);
 }
 
-const WITH_SMTP: [&str; 17] = [
+const WITH_SMTP: [&str; 18] = [
     "install",
     "--domain",
     "mail.example.com",
