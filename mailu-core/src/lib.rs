@@ -21,6 +21,7 @@ pub mod host;
 pub mod mta_sts;
 pub mod names;
 pub mod network;
+pub mod pages;
 pub mod paths;
 pub mod plan;
 pub mod preflight;

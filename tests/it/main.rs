@@ -3,6 +3,7 @@
 
 mod agencystack;
 mod bad_input;
+mod browser;
 mod certificates;
 mod certs;
 mod cli;

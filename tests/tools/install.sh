@@ -18,6 +18,10 @@ want python3 python3
 want dig bind9-dnsutils
 want nsupdate bind9-dnsutils
 want named bind9
+# Pages are opened in it, in a letter that has their signs.
+want chromium chromium
+want chromedriver chromium-driver
+[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || need="$need fonts-dejavu-core"
 # For the bindings. A version that is there is not replaced.
 want node nodejs
 want npm npm

@@ -1,7 +1,8 @@
 """Reads DNS records in a format with somebody else's reader, and prints them in one form for all formats.
 
 Arguments: the format, then files. Prints {file: [[owner, ttl, type, data], …]}; texts and CAA values are in hexadecimal,
-so that nothing is quoted. With html, {file: {"records": […], "loads": […], "allowed": […], "there": […]}}.
+so that nothing is quoted. With html, {file: {"records": […], "loads": […], "allowed": […], "there": […]}}; with report, which
+is no format of records but a page too, the same with "tags", "articles" and "text" in place of records.
 """
 
 import base64
@@ -192,10 +193,15 @@ class Page(HTMLParser):
         super().__init__()
         self.records, self.loads, self.allowed, self.there = [], [], [], []
         self.field, self.inside = None, None
+        self.tags, self.text = set(), ""
 
     def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
         attrs = dict(attrs)
         for name, value in attrs.items():
+            # A place on the page itself is nothing that is loaded.
+            if name == "href" and value.startswith("#"):
+                continue
             if name in ("src", "href", "srcset", "action", "data", "poster", "background", "style"):
                 self.loads.append(value)
             assert not name.startswith("on"), name
@@ -214,6 +220,8 @@ class Page(HTMLParser):
         self.inside = None if tag in ("style", "script") else self.inside
 
     def handle_data(self, data):
+        if not self.inside:
+            self.text += data
         if self.field:
             self.records[-1][1][self.field] += data
         if self.inside:
@@ -222,11 +230,25 @@ class Page(HTMLParser):
             self.loads.extend(re.findall(r"url\([^)]*\)|@import[^;]*|https?:[^\s'\"]*", data))
 
 
-def html(path):
+def parsed(path):
     page = Page()
     with open(path, newline="") as file:
         page.feed(file.read())
     page.close()
+    return page
+
+
+def facts(page):
+    return {"loads": page.loads, "allowed": page.allowed, "there": page.there, "tags": sorted(page.tags), "text": page.text}
+
+
+def report(path):
+    page = parsed(path)
+    return {"articles": [attrs for attrs, _ in page.records], **facts(page)}
+
+
+def html(path):
+    page = parsed(path)
     rows = []
     for attrs, found in page.records:
         kind, value = attrs["data-type"], found.get("value")
@@ -249,7 +271,7 @@ def html(path):
         else:
             data = fields(kind, value, *(found.get(name) for name in ("priority", "weight", "port")))
         rows.append([dotted(attrs["data-fqdn"]), int(attrs["data-ttl"]), kind, data])
-    return {"records": rows, "loads": page.loads, "allowed": page.allowed, "there": page.there}
+    return {"records": rows, **facts(page)}
 
 
 READERS = {
@@ -260,6 +282,7 @@ READERS = {
     "csv": table,
     "markdown": markdown,
     "html": html,
+    "report": report,
 }
 
 warnings.simplefilter("ignore")

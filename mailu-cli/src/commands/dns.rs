@@ -1,8 +1,8 @@
 //! `mailu dns`
 
-use mailu_core::dns::check::State;
-use mailu_core::dns::formats::{Format, Logo, Page, render};
-use mailu_core::host::{DnsOptions, Mailu, export};
+use mailu_core::dns::check::{Report as Published, State};
+use mailu_core::dns::formats::{Format, Logo, Page, render, render_checked};
+use mailu_core::host::{DnsOptions, Mailu, export, moment};
 use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind};
 use serde_json::json;
@@ -37,7 +37,27 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         }
     }
     if args.check {
-        return checked(&mailu, &layout, printer, args);
+        let is_printed = args.out.is_none();
+        match args.format {
+            DnsFormat::Html if is_printed && printer.json => {
+                let published = check(&mailu, &layout, args)?;
+                return said(printer, &published);
+            }
+            DnsFormat::Html => {}
+            DnsFormat::Table | DnsFormat::Json if is_printed => {
+                let published = check(&mailu, &layout, args)?;
+                printer.json |= args.format == DnsFormat::Json;
+                return said(printer, &published);
+            }
+            _ => {
+                return Err(wrong(
+                    "dns.check_format",
+                    "say in this form what is published: only the table, JSON and the page for the domain's owner have room for it"
+                        .to_owned(),
+                )
+                .hint("leave `--format` and `--out` out, or choose `--format html`"));
+            }
+        }
     }
     let format = match args.format {
         DnsFormat::Table => None,
@@ -75,26 +95,23 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         args.agency.clone().filter(|name| !name.trim().is_empty()),
         logo,
     );
-    let mut texts = render(&config, &all, format, &page)?;
-    if let Some(zone) = &args.zone {
-        // Out of all of them, because a zone's text may have notes about others.
-        texts.retain(|text| text.zone == *zone);
-        if texts.is_empty() {
-            texts = render(&config, &report, format, &page)?;
-        }
-    }
-    if let Some(out) = &args.out {
-        let paths = export(out, &texts)?;
-        if printer.json {
-            printer.data(&json!({ "files": paths }))?;
-        } else {
-            for path in paths {
-                printer.line(path.display());
+    let rendered = |published: Option<&(Published, String)>| {
+        let text = |report| match published {
+            Some((published, at)) => render_checked(&config, report, &page, published, at),
+            None => render(&config, report, format, &page),
+        };
+        let mut texts = text(&all)?;
+        if let Some(zone) = &args.zone {
+            // Out of all of them, because a zone's text may have notes about others.
+            texts.retain(|text| text.zone == *zone);
+            if texts.is_empty() {
+                texts = text(&report)?;
             }
         }
-        return Ok(crate::FINE);
-    }
-    let Some(text) = format.joined(&texts) else {
+        Ok::<_, Error>(texts)
+    };
+    let mut texts = rendered(None)?;
+    if args.out.is_none() && format.joined(&texts).is_none() {
         let names: Vec<_> = texts.iter().map(|text| text.zone.as_str()).collect();
         return Err(wrong(
             "dns.several_zones",
@@ -108,25 +125,58 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
             "choose one with `--zone`, or write all of them with `--out DIR`; there are: {}",
             names.join(", ")
         )));
-    };
-    printer.raw(&text);
-    Ok(crate::FINE)
+    }
+    let mut published = None;
+    if args.check {
+        let found = (check(&mailu, &layout, args)?, moment());
+        texts = rendered(Some(&found))?;
+        published = Some(found.0);
+    }
+    if let Some(out) = &args.out {
+        let paths = export(out, &texts)?;
+        if printer.json {
+            let mut data = json!({ "files": paths });
+            if let Some(published) = &published {
+                data["check"] = json!(published);
+            }
+            printer.data(&data)?;
+        } else {
+            for path in paths {
+                printer.line(path.display());
+            }
+        }
+    } else if let Some(text) = format.joined(&texts) {
+        printer.raw(&text);
+    }
+    Ok(match &published {
+        Some(published) => concluded(printer, published),
+        None => crate::FINE,
+    })
 }
 
 /// Compares the records with what name servers say.
-fn checked(mailu: &Mailu, layout: &Layout, printer: &mut Printer, args: &Dns) -> Result<u8, Error> {
+fn check(mailu: &Mailu, layout: &Layout, args: &Dns) -> Result<Published, Error> {
     let mut options = DnsOptions::default();
     options.resolver = args.resolver;
     options.authoritative.clone_from(&args.nameserver);
     options.zone.clone_from(&args.zone);
-    let report = mailu.check_dns(layout, &options)?;
+    mailu.check_dns(layout, &options)
+}
+
+/// Prints how records are.
+fn said(printer: &mut Printer, published: &Published) -> Result<u8, Error> {
     if printer.json {
-        printer.data(&report)?;
+        printer.data(published)?;
     } else {
-        printer.published(&report);
+        printer.published(published);
     }
+    Ok(concluded(printer, published))
+}
+
+/// Says what is wrong; the exit status.
+fn concluded(printer: &mut Printer, report: &Published) -> u8 {
     printer.findings(&report.findings);
-    Ok(if report.complete {
+    if report.complete {
         crate::FINE
     } else if report.uncertain
         && !report
@@ -137,5 +187,5 @@ fn checked(mailu: &Mailu, layout: &Layout, printer: &mut Printer, args: &Dns) ->
         crate::FAILED
     } else {
         crate::FINDINGS
-    })
+    }
 }

@@ -193,6 +193,9 @@ pub struct Checked {
     pub wanted: Option<String>,
     /// What is there instead, or beside it.
     pub seen: Vec<String>,
+    /// Those of the report's findings that are about this record.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
 }
 
 /// The result of a check.
@@ -212,6 +215,9 @@ pub struct Report {
     pub records: Vec<Checked>,
     /// What is wrong, worst first, each with what to change.
     pub findings: Vec<Finding>,
+    /// Those of the findings that are about a zone as a whole.
+    #[serde(skip)]
+    pub zones: BTreeMap<String, Vec<Finding>>,
 }
 
 /// A name that nobody has, in every zone: who answers for it answers for everything.
@@ -300,7 +306,7 @@ fn finding(record: &Record, id: &str, message: impl Into<String>) -> Finding {
 }
 
 /// What to type into a provider's form.
-fn form(record: &Record) -> String {
+pub(super) fn form(record: &Record) -> String {
     let value = record.data.as_ref().map(Data::plain).unwrap_or_default();
     format!(
         "in zone {}: type {}, host `{}`, value `{value}`",
@@ -564,9 +570,16 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
     let mut findings = Vec::new();
     let mut uncertain = false;
     let mut all = Vec::new();
+    let mut zones = BTreeMap::new();
+    let since = |findings: &[Finding], before: usize| -> Vec<Finding> {
+        findings.iter().skip(before).cloned().collect()
+    };
     for zone in &records.zones {
+        let before = findings.len();
         let known = judge.zone(&zone.zone, &mut findings, &mut uncertain);
+        zones.insert(zone.zone.clone(), since(&findings, before));
         for record in &zone.records {
+            let before = findings.len();
             let (state, seen) = if record.data.is_none() {
                 (State::Open, Vec::new())
             } else if known {
@@ -584,6 +597,7 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
                 state,
                 wanted: record.data.as_ref().map(Data::plain),
                 seen,
+                findings: since(&findings, before),
             });
         }
     }
@@ -599,5 +613,6 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
         uncertain,
         records: all,
         findings,
+        zones,
     }
 }

@@ -1,97 +1,20 @@
 //! A page for whoever owns the domain: one file that asks nobody for anything, and works without JavaScript.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::context;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{absolute, by_level, level, note, unknown};
-use crate::dns::{Data, Record, ZoneReport, chunks};
-use crate::error::{Error, ErrorKind};
+use crate::dns::check::{self, State};
+use crate::dns::{Data, Level, Record, ZoneReport, chunks};
+use crate::finding::{Finding, Severity, has_errors};
+use crate::pages::{Page, Part, Sign, framed, moment, step};
 
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
-
-/// Whose page it is.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct Page {
-    /// The name of the agency.
-    pub agency: Option<String>,
-    /// Its logo.
-    pub logo: Option<Logo>,
-}
-
-impl Page {
-    /// The page of an agency.
-    pub fn new(agency: Option<String>, logo: Option<Logo>) -> Self {
-        Self { agency, logo }
-    }
-}
-
-/// A picture inside the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logo {
-    media: &'static str,
-    bytes: Vec<u8>,
-}
-
-impl Logo {
-    /// The most that a logo may have: the page is sent by mail.
-    pub const LIMIT: usize = 256 * 1024;
-
-    /// A picture, whose kind is told from its first bytes: PNG, JPEG or SVG.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidInput`] if it is none of them, or larger than [`Logo::LIMIT`].
-    pub fn new(bytes: Vec<u8>) -> Result<Self, Error> {
-        if bytes.len() > Self::LIMIT {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "dns.logo",
-                format!(
-                    "put the logo into the page: it has more than {} KiB, and the page is to stay small",
-                    Self::LIMIT / 1024
-                ),
-            )
-            .hint("give a smaller one: an SVG, or a PNG that is 400 pixels wide, is enough"));
-        }
-        let media = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-            "image/png"
-        } else if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-            "image/jpeg"
-        } else if is_svg(&bytes) {
-            "image/svg+xml"
-        } else {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "dns.logo",
-                "put the logo into the page: it is neither PNG nor JPEG nor SVG",
-            )
-            .hint("convert it to PNG"));
-        };
-        Ok(Self { media, bytes })
-    }
-
-    fn uri(&self) -> String {
-        format!(
-            "data:{};base64,{}",
-            self.media,
-            STANDARD.encode(&self.bytes)
-        )
-    }
-}
-
-/// Whether XML begins with, or comes to, the element `svg`.
-fn is_svg(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| {
-        let text = text.trim_start_matches('\u{feff}').trim_start();
-        text.starts_with("<svg")
-            || ((text.starts_with("<?xml") || text.starts_with("<!")) && text.contains("<svg"))
-    })
+/// What was found in the DNS, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Looked<'a> {
+    pub(super) report: &'a check::Report,
+    /// ISO 8601, UTC.
+    pub(super) at: &'a str,
 }
 
 /// A field of a provider's form.
@@ -118,8 +41,8 @@ struct Row<'a> {
     /// In place of fields.
     unknown: Option<String>,
     fields: Vec<Field>,
-    /// What was found in the DNS, once somebody looks: `(class, words)`.
-    state: Option<(&'a str, &'a str)>,
+    /// What was found in the DNS, if somebody looked.
+    state: Option<Shown>,
 }
 
 #[derive(Serialize)]
@@ -130,15 +53,238 @@ struct Group<'a> {
     rows: Vec<Row<'a>>,
 }
 
+/// How a record is.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    sign: Sign,
+    /// As the check prints it.
+    id: &'static str,
+    /// Whether nothing has to be done about it.
+    is_done: bool,
+    /// What is there instead.
+    seen: Vec<String>,
+    said: Vec<Said>,
+    /// Its place among the page's records.
+    number: usize,
+}
+
+/// A finding, for the domain's owner.
+#[derive(Serialize)]
+struct Said {
+    message: String,
+    steps: Vec<Vec<Part>>,
+}
+
+/// A record that is left to do.
+#[derive(Serialize)]
+struct Todo {
+    number: usize,
+    kind: String,
+    fqdn: String,
+    words: &'static str,
+}
+
+/// All of it in short.
+#[derive(Serialize)]
+struct Summary<'a> {
+    #[serde(flatten)]
+    sign: Sign,
+    headline: String,
+    at: &'a str,
+    moment: String,
+    /// The levels after the first.
+    counts: Vec<String>,
+    todo: Vec<Todo>,
+    /// What is wrong with the zone as a whole.
+    said: Vec<Said>,
+}
+
+impl Looked<'_> {
+    fn of(&self, record: &Record) -> Option<&check::Checked> {
+        let wanted = record.data.as_ref().map(Data::plain);
+        self.report
+            .records
+            .iter()
+            .find(|one| one.id == record.id && one.zone == record.zone && one.wanted == wanted)
+    }
+
+    fn shown(&self, record: &Record, number: usize) -> Shown {
+        let Some(checked) = self.of(record) else {
+            return Shown {
+                sign: Sign::soft("\u{2013}", "Not looked at"),
+                id: "none",
+                is_done: false,
+                seen: Vec::new(),
+                said: Vec::new(),
+                number,
+            };
+        };
+        let to_look_at = checked
+            .findings
+            .iter()
+            .any(|finding| finding.severity > Severity::Notice);
+        let (sign, is_done) = match (checked.state, record.level) {
+            (State::Right, _) if !to_look_at => (Sign::good("Right"), true),
+            (State::Accepted, _) if !to_look_at => {
+                (Sign::good("Right, though written in another way"), true)
+            }
+            (State::Right | State::Accepted, _) => {
+                (Sign::look("There, but please look at this"), false)
+            }
+            (State::Partial, _) => (Sign::look("At some name servers only"), false),
+            (State::Missing, Level::Required) => (Sign::bad("Missing"), false),
+            (State::Missing, Level::Recommended) => (
+                Sign {
+                    class: "look",
+                    ..Sign::bad("Missing")
+                },
+                false,
+            ),
+            (State::Missing, Level::Optional) => (Sign::soft("\u{2013}", "Not there"), false),
+            (State::Wrong, Level::Required) => (Sign::bad("Wrong"), false),
+            (State::Wrong, _) => (
+                Sign {
+                    class: "look",
+                    ..Sign::bad("Wrong")
+                },
+                false,
+            ),
+            (State::Unknown, _) => (Sign::soft("?", "Could not be looked up"), false),
+            (State::Open, _) => (Sign::soft("\u{2026}", "Not known yet"), false),
+        };
+        Shown {
+            sign,
+            id: checked.state.as_str(),
+            is_done,
+            seen: checked.seen.clone(),
+            said: checked
+                .findings
+                .iter()
+                .map(|finding| said(finding, Some(record)))
+                .collect(),
+            number,
+        }
+    }
+}
+
+/// What a finding says to somebody who has the records before them, and no command line.
+fn said(finding: &Finding, record: Option<&Record>) -> Said {
+    let steps = finding
+        .hints
+        .iter()
+        .filter(|hint| !hint.contains("`--") && !hint.contains("`mailu "))
+        .map(|hint| {
+            let hint = match record.map(check::form) {
+                Some(form) => hint.replace(&form, "as it stands below"),
+                None => hint.clone(),
+            };
+            step(&upper(&hint))
+        })
+        .collect();
+    let mut message = finding.message.clone();
+    if !message.ends_with('.') {
+        message.push('.');
+    }
+    Said { message, steps }
+}
+
+/// With a capital letter.
+fn upper(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next()
+        .map(|first| first.to_uppercase().chain(rest).collect())
+        .unwrap_or_default()
+}
+
+fn summary<'a>(looked: Looked<'a>, zone: &ZoneReport, groups: &[Group<'_>]) -> Summary<'a> {
+    let of_zone = looked.report.zones.get(&zone.zone);
+    let of_zone = of_zone.map(Vec::as_slice).unwrap_or_default();
+    let said = of_zone.iter().map(|finding| said(finding, None)).collect();
+    let mut lines = Vec::new();
+    let mut todo = Vec::new();
+    let (mut is_bad, mut is_unsure) = (has_errors(of_zone), false);
+    for group in groups {
+        let states = || {
+            group
+                .rows
+                .iter()
+                .filter_map(|row| Some((row, row.state.as_ref()?)))
+        };
+        let serves = |state: &Shown| {
+            [State::Right, State::Accepted]
+                .iter()
+                .any(|one| one.as_str() == state.id)
+        };
+        let right = states().filter(|(_, state)| serves(state)).count();
+        let unknown = states()
+            .filter(|(_, state)| state.id == State::Unknown.as_str())
+            .count();
+        let what = if group.level == "elsewhere" {
+            "records for the provider of the server's address".to_owned()
+        } else {
+            format!("{} records", group.level)
+        };
+        let mut line = format!("{right} of {} {what} are right", group.rows.len());
+        if unknown > 0 {
+            line.push_str(&format!(", {unknown} could not be looked up"));
+        }
+        if group.level == "required" {
+            is_bad |= right + unknown < group.rows.len();
+            is_unsure = unknown > 0;
+        }
+        lines.push(line);
+        if group.level != "optional" {
+            todo.extend(
+                states()
+                    .filter(|(_, state)| !state.is_done && state.sign.class != "soft")
+                    .map(|(row, state)| Todo {
+                        number: state.number,
+                        kind: row.kind.to_owned(),
+                        fqdn: row.fqdn.to_owned(),
+                        words: state.sign.words,
+                    }),
+            );
+        }
+    }
+    let mut lines = lines.into_iter();
+    let headline = lines.next().unwrap_or_default();
+    let sign = if is_bad {
+        Sign::bad("Not complete")
+    } else if is_unsure {
+        Sign::soft("?", "Not certain")
+    } else {
+        Sign::good("Complete")
+    };
+    Summary {
+        sign,
+        headline,
+        at: looked.at,
+        moment: moment(looked.at),
+        counts: lines.collect(),
+        todo,
+        said,
+    }
+}
+
 pub(super) fn render(
     mail_host: &str,
     zone: &ZoneReport,
     elsewhere: &[&Record],
     page: &Page,
+    looked: Option<Looked<'_>>,
 ) -> Result<String, minijinja::Error> {
+    let mut number = 0;
+    let mut row = |record| {
+        number += 1;
+        Row {
+            state: looked.map(|looked| looked.shown(record, number)),
+            ..row(record)
+        }
+    };
     let mut groups = Vec::new();
     for (of, _, records) in by_level(zone) {
-        let rows: Vec<_> = records.into_iter().map(row).collect();
+        let rows: Vec<_> = records.into_iter().map(&mut row).collect();
         let (title, text) = match level(of) {
             "required" => (
                 "Required",
@@ -185,39 +331,23 @@ pub(super) fn render(
         .find(|name| name.starts_with("_dmarc"))
         .unwrap_or_else(|| "_dmarc".to_owned());
 
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .keep_trailing_newline(true)
-            .build()?,
-    );
-    // The name's ending switches escaping on.
-    environment.add_template("page.html", include_str!("page.html.j2"))?;
-    environment.get_template("page.html")?.render(context! {
+    let summary = looked.map(|looked| summary(looked, zone, &groups));
+    let content = context! {
         zone => &zone.zone,
         mail_host => mail_host,
-        agency => &page.agency,
-        logo => page.logo.as_ref().map(Logo::uri),
         unicode => idna::domain_to_unicode(&zone.zone).0,
         is_own => is_own,
         groups => minijinja::value::Serde(&groups),
         has_split => has_split,
         example => example,
-        style => STYLE,
-        script => SCRIPT,
-        style_hash => hash(STYLE),
-        script_hash => hash(SCRIPT),
-    })
-}
-
-/// What allows this text, and no other, in a policy.
-fn hash(text: &str) -> String {
-    format!(
-        "sha256-{}",
-        STANDARD.encode(Sha256::digest(text.as_bytes()))
+        summary => minijinja::value::Serde(&summary),
+    };
+    framed(
+        "page.html",
+        include_str!("page.html.j2"),
+        page,
+        looked.is_some(),
+        content,
     )
 }
 
@@ -303,22 +433,5 @@ fn row(record: &Record) -> Row<'_> {
             }),
         fields,
         state: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_logo_is_known_by_its_bytes() {
-        let media = |bytes: &[u8]| Logo::new(bytes.to_vec()).map(|logo| logo.media).ok();
-        assert_eq!(media(b"\x89PNG\r\n\x1a\n..."), Some("image/png"));
-        assert_eq!(media(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
-        let svg = b"<?xml version=\"1.0\"?>\n<!-- x --><svg xmlns=\"http://www.w3.org/2000/svg\"/>";
-        assert_eq!(media(svg), Some("image/svg+xml"));
-        assert_eq!(media(b"GIF89a"), None);
-        assert_eq!(media(b"<html><svg></svg></html>"), None);
-        assert!(Logo::new(vec![b' '; Logo::LIMIT + 1]).is_err());
     }
 }

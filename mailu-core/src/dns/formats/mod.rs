@@ -7,8 +7,11 @@ mod nsupdate;
 mod octodns;
 mod terraform;
 
-pub use html::{Logo, Page};
+pub use crate::pages::{Logo, Page};
 
+use html::Looked;
+
+use super::check;
 use super::record::{Data, Level, Record};
 use super::reverse::is_providers;
 use super::zone::{LEVELS, Report, ZoneReport, zone_file, zone_records};
@@ -144,6 +147,38 @@ pub fn render(
     format: Format,
     page: &Page,
 ) -> Result<Vec<RenderedText>, Error> {
+    all(config, report, format, page, None)
+}
+
+/// The pages of [`Format::Html`], on which each record says how it is according to `check`: what is right is folded away,
+/// and what is not has what is there instead, and what to do. A record that `check` knows nothing of says so.
+///
+/// `checked_at` is when name servers were asked, in UTC: `2026-11-26T14:05:00Z` (ISO 8601).
+///
+/// # Errors
+///
+/// [`ErrorKind::Internal`] if a template is broken.
+pub fn render_checked(
+    config: &Config,
+    report: &Report,
+    page: &Page,
+    check: &check::Report,
+    checked_at: &str,
+) -> Result<Vec<RenderedText>, Error> {
+    let looked = Looked {
+        report: check,
+        at: checked_at,
+    };
+    all(config, report, Format::Html, page, Some(looked))
+}
+
+fn all(
+    config: &Config,
+    report: &Report,
+    format: Format,
+    page: &Page,
+    looked: Option<Looked<'_>>,
+) -> Result<Vec<RenderedText>, Error> {
     if format == Format::Json {
         let mut text =
             serde_json::to_string_pretty(report).map_err(|error| failed(error, format))?;
@@ -169,7 +204,7 @@ pub fn render(
                     records: Vec::new(),
                 };
                 let records: Vec<&Record> = zone.records.iter().collect();
-                one(config, report, format, page, &nothing, &records)
+                one(config, report, format, page, &nothing, &records, looked)
             })
             .collect();
     }
@@ -177,7 +212,7 @@ pub fn render(
         .into_iter()
         .map(|zone| {
             let elsewhere = std::mem::take(&mut elsewhere);
-            one(config, report, format, page, zone, &elsewhere)
+            one(config, report, format, page, zone, &elsewhere, looked)
         })
         .collect()
 }
@@ -190,6 +225,7 @@ fn one(
     page: &Page,
     zone: &ZoneReport,
     elsewhere: &[&Record],
+    looked: Option<Looked<'_>>,
 ) -> Result<RenderedText, Error> {
     let notes: Vec<String> = elsewhere
         .iter()
@@ -207,8 +243,10 @@ fn one(
         Format::Nsupdate => nsupdate::render(zone, &notes),
         Format::Csv => csv::render(zone).map_err(|error| failed(error, format))?,
         Format::Markdown => markdown::render(&report.mail_host, zone),
-        Format::Html | Format::Json => html::render(&report.mail_host, zone, elsewhere, page)
-            .map_err(|error| failed(error, format))?,
+        Format::Html | Format::Json => {
+            html::render(&report.mail_host, zone, elsewhere, page, looked)
+                .map_err(|error| failed(error, format))?
+        }
     };
     Ok(RenderedText {
         zone: zone.zone.clone(),
