@@ -102,7 +102,7 @@ struct Shown<'a> {
     severity: String,
     subject: &'a str,
     value: Option<&'a str>,
-    message: &'a str,
+    message: Vec<Part>,
     steps: Vec<Vec<Part>>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> Shown<'a> {
             severity: finding.severity.to_string(),
             subject: &finding.subject,
             value: finding.value.as_deref(),
-            message: &finding.message,
+            message: step(&finding.message),
             steps: finding.hints.iter().map(|hint| step(hint)).collect(),
         }
     }

@@ -72,7 +72,7 @@ struct Shown {
 /// A finding, for the domain's owner.
 #[derive(Serialize)]
 struct Said {
-    message: String,
+    message: Vec<Part>,
     steps: Vec<Vec<Part>>,
 }
 
@@ -109,7 +109,7 @@ impl Looked<'_> {
             .find(|one| one.id == record.id && one.zone == record.zone && one.wanted == wanted)
     }
 
-    fn shown(&self, record: &Record, number: usize) -> Shown {
+    fn shown(&self, record: &Record, data: Option<&Data>, number: usize) -> Shown {
         let Some(checked) = self.of(record) else {
             return Shown {
                 sign: Sign::soft("\u{2013}", "Not looked at"),
@@ -153,6 +153,19 @@ impl Looked<'_> {
             (State::Unknown, _) => (Sign::soft("?", "Could not be looked up"), false),
             (State::Open, _) => (Sign::soft("\u{2026}", "Not known yet"), false),
         };
+        let also = match checked.state {
+            State::Unknown => Some(
+                "could not be looked up: no name server answered for it. That says nothing about the record; it has to be looked at again later.",
+            ),
+            State::Accepted if is_done => Some(
+                "is there. What it says is as good as what stands below, so leave it as it is.",
+            ),
+            _ => None,
+        };
+        let also = also.map(|text| Said {
+            message: sentence(text),
+            steps: Vec::new(),
+        });
         Shown {
             sign,
             id: checked.state.as_str(),
@@ -161,7 +174,8 @@ impl Looked<'_> {
             said: checked
                 .findings
                 .iter()
-                .map(|finding| said(finding, Some(record)))
+                .map(|finding| said(finding, Some((record, data))))
+                .chain(also)
                 .collect(),
             number,
         }
@@ -169,24 +183,48 @@ impl Looked<'_> {
 }
 
 /// What a finding says to somebody who has the records before them, and no command line.
-fn said(finding: &Finding, record: Option<&Record>) -> Said {
+fn said(finding: &Finding, of: Option<(&Record, Option<&Data>)>) -> Said {
     let steps = finding
         .hints
         .iter()
         .filter(|hint| !hint.contains("`--") && !hint.contains("`mailu "))
         .map(|hint| {
-            let hint = match record.map(check::form) {
-                Some(form) => hint.replace(&form, "as it stands below"),
-                None => hint.clone(),
-            };
+            const BELOW: &str = "as it stands below";
+            let mut hint = hint.clone();
+            if let Some((record, data)) = of {
+                hint = hint.replace(&check::form(record), BELOW);
+                let text = data.map(Data::plain).unwrap_or_default();
+                hint = hint.replace(&format!("`{text}`"), BELOW);
+            }
             step(&upper(&hint))
         })
         .collect();
-    let mut message = finding.message.clone();
-    if !message.ends_with('.') {
-        message.push('.');
+    Said {
+        message: sentence(&finding.message),
+        steps,
     }
-    Said { message, steps }
+}
+
+fn sentence(text: &str) -> Vec<Part> {
+    let end = if text.ends_with('.') { "" } else { "." };
+    step(&format!("{text}{end}"))
+}
+
+/// What the finding of a record says to put there in its place: it keeps what others have put there.
+fn instead(record: &Record, checked: &check::Checked) -> Option<Data> {
+    let Some(Data::Txt { .. }) = &record.data else {
+        return None;
+    };
+    checked
+        .findings
+        .iter()
+        .flat_map(|finding| &finding.hints)
+        .filter_map(|hint| hint.strip_suffix('`')?.split_once('`'))
+        .map(|(_, text)| text)
+        .find(|text| text.starts_with("v=spf1 ") && !text.contains('`'))
+        .map(|text| Data::Txt {
+            text: text.to_owned(),
+        })
 }
 
 /// With a capital letter.
@@ -277,9 +315,12 @@ pub(super) fn render(
     let mut number = 0;
     let mut row = |record| {
         number += 1;
+        // What is to be typed is not always what the record would be by itself.
+        let merged = looked.and_then(|looked| instead(record, looked.of(record)?));
+        let data = merged.as_ref().or(record.data.as_ref());
         Row {
-            state: looked.map(|looked| looked.shown(record, number)),
-            ..row(record)
+            state: looked.map(|looked| looked.shown(record, data, number)),
+            ..row(record, data)
         }
     };
     let mut groups = Vec::new();
@@ -351,7 +392,7 @@ pub(super) fn render(
     )
 }
 
-fn row(record: &Record) -> Row<'_> {
+fn row<'a>(record: &'a Record, data: Option<&Data>) -> Row<'a> {
     let field = |id: &'static str, label: &'static str, value: String| Field {
         id,
         label,
@@ -362,10 +403,10 @@ fn row(record: &Record) -> Row<'_> {
         field("type", "Type", record.kind.to_owned()),
         field("host", "Host", record.name()),
     ];
-    match &record.data {
+    match data {
         None => {}
         Some(Data::A { .. } | Data::Aaaa { .. }) => {
-            let value = record.data.as_ref().map(Data::plain).unwrap_or_default();
+            let value = data.map(Data::plain).unwrap_or_default();
             fields.push(field("value", "Address", value));
         }
         Some(Data::Cname { target } | Data::Ptr { target }) => {
@@ -412,7 +453,7 @@ fn row(record: &Record) -> Row<'_> {
             split: (chunks(text).len() > 1).then(|| data.presentation()),
         }),
     }
-    if record.data.is_some() {
+    if data.is_some() {
         fields.push(field("ttl", "TTL (seconds)", record.ttl.to_string()));
     }
     Row {
