@@ -395,7 +395,7 @@ fn pages_work_in_a_browser() {
     };
     let right = required(&|state| matches!(state, State::Right | State::Accepted));
     let headline = format!(
-        "{right} of {} required records are right; checked 2026-11-26 14:05 UTC.",
+        "Not complete: {right} of {} required records are right; checked 2026-11-26 14:05 UTC.",
         required(&|_| true)
     );
     for way in ["desktop", "phone", "plain", "print"] {

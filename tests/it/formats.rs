@@ -9,11 +9,13 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use mailu_core::Config;
-use mailu_core::dns::formats::{Format, Logo, Page, RenderedText, render};
+use mailu_core::dns::check::{self, Facts, Reply, Seen, Servers, State};
+use mailu_core::dns::formats::{Format, Logo, Page, RenderedText, render, render_checked};
 use mailu_core::dns::{Data, Record, Report, ZoneReport, is_providers};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use serde_json::Value;
 
+use crate::browser::{HOSTILE, diagnosis};
 use crate::random;
 use crate::support::{Root, SMALL, succeed, tests, tool, workspace};
 use crate::zone::whole;
@@ -747,30 +749,162 @@ fn the_page_is_complete_in_itself() {
         let read = read("html", std::slice::from_ref(&file))
             .remove(&file)
             .unwrap();
-        let list =
-            |key: &str| -> Vec<String> { serde_json::from_value(read[key].clone()).unwrap() };
-        let loads = list("loads");
-        assert!(
-            loads.len() == 1 && loads[0].starts_with("data:image/svg+xml;base64,"),
-            "{loads:?}"
-        );
-        let allowed = list("allowed");
-        for rule in [
-            "default-src 'none'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ] {
-            assert!(allowed.iter().any(|one| one == rule), "{allowed:?}");
-        }
-        let there = list("there");
-        assert_eq!(there.len(), 2, "{there:?}");
-        assert!(
-            there.iter().all(|one| allowed.contains(one)),
-            "{there:?} {allowed:?}"
-        );
-        assert_eq!(allowed.len(), 6, "{allowed:?}");
+        assert_complete(&read);
         assert!(!text.text.contains(name), "the name is not escaped");
+    }
+}
+
+/// Nothing is loaded but the logo, and nothing may be.
+fn assert_complete(read: &Value) {
+    let list = |key: &str| -> Vec<String> { serde_json::from_value(read[key].clone()).unwrap() };
+    let loads = list("loads");
+    assert!(
+        loads.len() == 1 && loads[0].starts_with("data:image/svg+xml;base64,"),
+        "{loads:?}"
+    );
+    let allowed = list("allowed");
+    for rule in [
+        "default-src 'none'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ] {
+        assert!(allowed.iter().any(|one| one == rule), "{allowed:?}");
+    }
+    let there = list("there");
+    assert_eq!(there.len(), 2, "{there:?}");
+    assert!(
+        there.iter().all(|one| allowed.contains(one)),
+        "{there:?} {allowed:?}"
+    );
+    assert_eq!(allowed.len(), 6, "{allowed:?}");
+}
+
+/// What a stranger's name servers say is text, and the records are what they were.
+#[test]
+fn what_others_have_published_cannot_change_the_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    let page = Page::new(None, Some(Logo::new(svg.as_bytes().to_vec()).unwrap()));
+    let (mut files, mut expected) = (Vec::new(), Vec::new());
+    for (index, (config, report)) in THIRTY[..10].iter().enumerate() {
+        let mut facts = Facts::default();
+        for zone in &report.zones {
+            let servers = Servers::Known(vec![HOSTILE[0].to_owned()]);
+            facts.zones.insert(zone.zone.clone(), servers);
+        }
+        for (number, question) in check::questions(report).into_iter().enumerate() {
+            let hostile = HOSTILE[number % HOSTILE.len()];
+            let seen = if question.kind == "TXT" {
+                let head =
+                    ["v=spf1 ", "v=DKIM1; p=", "v=DMARC1; p=", ""][number / HOSTILE.len() % 4];
+                Seen::text(&format!("{head}{hostile}"))
+            } else {
+                Seen::Plain(hostile.to_owned())
+            };
+            let records = vec![seen];
+            let alias = number.is_multiple_of(7).then(|| hostile.to_owned());
+            let reply = Reply::Found { records, alias };
+            facts
+                .replies
+                .insert(question, BTreeMap::from([(HOSTILE[0].to_owned(), reply)]));
+        }
+        let published = check::judge(report, &facts);
+        assert!(
+            published
+                .records
+                .iter()
+                .any(|one| one.state == State::Wrong)
+        );
+        let texts = render_checked(config, report, &page, &published, HOSTILE[2]).unwrap();
+        let place = directory.path().join(index.to_string());
+        std::fs::create_dir(&place).unwrap();
+        for text in texts {
+            let zone = report
+                .zones
+                .iter()
+                .find(|zone| zone.zone == text.zone)
+                .unwrap();
+            let file = place.join(&text.name);
+            std::fs::write(&file, &text.text).unwrap();
+            files.push(file);
+            expected.push(rows(zone, |_| true));
+        }
+    }
+    let mut read = read("html", &files);
+    for (file, expected) in files.iter().zip(expected) {
+        let mut value = read.remove(file).unwrap();
+        assert_complete(&value);
+        assert_tags(&value);
+        let text = value["text"].as_str().unwrap();
+        assert!(
+            expected.len() < 10 || HOSTILE.iter().all(|hostile| text.contains(hostile)),
+            "{text}"
+        );
+        // What others have in their SPF records may be merged into ours; and pages have the provider's records, too.
+        let found = as_rows(value["records"].take(), file);
+        let missing: Vec<_> = expected
+            .difference(&found)
+            .filter(|(_, _, kind, data)| kind != "TXT" || !data.starts_with(&hex("v=spf1 ")))
+            .collect();
+        assert!(missing.is_empty(), "{}: {missing:#?}", file.display());
+    }
+}
+
+/// Only elements that the templates have.
+fn assert_tags(read: &Value) {
+    let tags: BTreeSet<String> = serde_json::from_value(read["tags"].clone()).unwrap();
+    for tag in &tags {
+        let known = "a article body button code dd details div dl dt footer h1 h2 h3 head header html img input label li main \
+                     meta p script section span strong style summary time title ul";
+        assert!(known.split(' ').any(|known| known == tag), "{tag}");
+    }
+}
+
+#[test]
+fn the_report_is_complete_in_itself_and_hostile_values_are_text() {
+    let directory = tempfile::tempdir().unwrap();
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    let page = Page::new(
+        Some(HOSTILE[1].to_owned()),
+        Some(Logo::new(svg.as_bytes().to_vec()).unwrap()),
+    );
+    let file = directory.path().join("report.html");
+    std::fs::write(&file, diagnosis(&page)).unwrap();
+    let value = read("report", std::slice::from_ref(&file))
+        .remove(&file)
+        .unwrap();
+    assert_complete(&value);
+    assert_tags(&value);
+    let text = value["text"].as_str().unwrap();
+    for hostile in HOSTILE {
+        assert!(text.matches(hostile).count() >= 2, "{hostile} in {text}");
+    }
+    let articles = value["articles"].as_array().unwrap();
+    let ids: Vec<&str> = articles
+        .iter()
+        .map(|one| one["data-id"].as_str().unwrap())
+        .collect();
+    // The worst first; then what follows from it, and what is ignored.
+    let wanted = [
+        "smtp.relay",
+        "spf.one",
+        HOSTILE[3],
+        "names.postmaster",
+        "dmarc.aligned",
+        "x.other",
+        "rdns.generic",
+        "bimi.none",
+    ];
+    assert_eq!(ids, wanted);
+    for words in [
+        "Ignored until 2027-01-31",
+        "Ignored for good: the client does not want it",
+        "because of spf.one",
+        "2026-11-26 14:05 UTC",
+        "port 25 is closed",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
     }
 }
 

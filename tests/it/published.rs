@@ -393,6 +393,114 @@ fn a_name_server_is_found_by_asking() {
     );
 }
 
+/// The page for the domain's owner says what is published, too.
+#[test]
+fn the_owners_page_says_how_records_are() {
+    let case = Case::new();
+    let out = case.root.path().join("pages");
+    let out = out.to_str().unwrap();
+    let page = |lines: &[String], more: &[&str], code: i32| {
+        let server = served(lines);
+        let at = server.address.to_string();
+        let args = [
+            "dns",
+            "--check",
+            "--format",
+            "html",
+            "--nameserver",
+            &at,
+            "--resolver",
+            &at,
+        ];
+        case.root.run(&[&args[..], more].concat()).expect_code(code)
+    };
+    let all = page(&case.zone, &["--zone", D], 0).out;
+    assert!(
+        all.starts_with("<!doctype html><!-- DNS records for example.com -->"),
+        "{all}"
+    );
+    assert!(
+        all.contains("Complete:</strong> 5 of 5 required records are right; checked <time"),
+        "{all}"
+    );
+    assert!(all.contains("There is nothing left to do."), "{all}");
+    assert_eq!(
+        all.matches("data-state=\"right\"").count(),
+        all.matches("<details>").count(),
+        "{all}"
+    );
+    // The time of the look, to the minute.
+    let (_, time) = all.split_once("<time datetime=\"").unwrap();
+    let (time, _) = time.split_once('"').unwrap();
+    let time: jiff::Timestamp = time.parse().unwrap();
+    let ago = jiff::Timestamp::now().as_second() - time.as_second();
+    assert!((0..600).contains(&ago), "{time}");
+
+    // The exit status and what is said beside it are those of the check.
+    let zone = without(&case.zone, D, "MX");
+    let run = page(&zone, &["--zone", D], 1);
+    assert!(run.err.contains("[mx.present]"), "{}", run.err);
+    for words in [
+        "Not complete:</strong> 4 of 5 required",
+        "data-state=\"missing\" data-id=\"example.com&#x2f;MX\"",
+        "Add, as it stands below",
+    ] {
+        assert!(run.out.contains(words), "no {words} in {}", run.out);
+    }
+    let files = page(&zone, &["--out", out, "--zone", D], 1);
+    let path = files.out.trim();
+    assert!(path.ends_with("example.com.html"), "{path}");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("data-state=\"missing\""), "{text}");
+    // The plain page is the same file, and replaces it.
+    case.root
+        .run(&["dns", "--format", "html", "--out", out])
+        .expect_code(0);
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(
+        !text.contains("data-state") && !text.contains("<time"),
+        "{text}"
+    );
+    let json = page(&zone, &["--json", "--out", out, "--zone", D], 1).json();
+    assert_eq!(json["files"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["check"]["complete"], false, "{json}");
+
+    // A domain that nobody answers for is neither right nor wrong.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = silent.local_addr().unwrap().to_string();
+    let args = [
+        "dns",
+        "--check",
+        "--format",
+        "html",
+        "--zone",
+        D,
+        "--nameserver",
+        &at,
+        "--resolver",
+        &at,
+    ];
+    let run = case.root.run(&args).expect_code(2);
+    assert!(
+        run.out.contains("Could not be looked up") && !run.out.contains("data-state=\"missing\""),
+        "{}",
+        run.out
+    );
+
+    // Forms without room for it say so, before anybody is asked.
+    for more in [
+        &["--format", "csv"][..],
+        &["--format", "records", "--out", out],
+        &["--out", out],
+    ] {
+        let run = case
+            .root
+            .run(&[&["dns", "--check"], more].concat())
+            .expect_code(2);
+        assert!(run.err.contains("--format html"), "{}", run.err);
+    }
+}
+
 #[test]
 fn options_of_the_check_need_it() {
     let case = Case::new();

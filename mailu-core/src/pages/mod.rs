@@ -150,7 +150,7 @@ fn hash(text: &str) -> String {
 pub(crate) struct Sign {
     /// `good`, `look`, `bad` or `soft`: the colour.
     pub(crate) class: &'static str,
-    pub(crate) sign: &'static str,
+    pub(crate) mark: &'static str,
     pub(crate) words: &'static str,
 }
 
@@ -158,7 +158,7 @@ impl Sign {
     pub(crate) const fn good(words: &'static str) -> Self {
         Self {
             class: "good",
-            sign: "\u{2713}",
+            mark: "\u{2713}",
             words,
         }
     }
@@ -166,7 +166,7 @@ impl Sign {
     pub(crate) const fn look(words: &'static str) -> Self {
         Self {
             class: "look",
-            sign: "!",
+            mark: "!",
             words,
         }
     }
@@ -174,15 +174,15 @@ impl Sign {
     pub(crate) const fn bad(words: &'static str) -> Self {
         Self {
             class: "bad",
-            sign: "\u{2717}",
+            mark: "\u{2717}",
             words,
         }
     }
 
-    pub(crate) const fn soft(sign: &'static str, words: &'static str) -> Self {
+    pub(crate) const fn soft(mark: &'static str, words: &'static str) -> Self {
         Self {
             class: "soft",
-            sign,
+            mark,
             words,
         }
     }

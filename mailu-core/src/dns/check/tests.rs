@@ -495,3 +495,28 @@ fn alternatives_parked_names_and_authorities() {
     world.plain("mail.example.com", "CAA", &there);
     assert_eq!(world.judged().findings, []);
 }
+
+#[test]
+fn findings_are_kept_with_what_they_are_about() {
+    let mut world = World::forward();
+    world.plain("example.com", "MX", &[]);
+    world.text("example.com", &["v=spf1 -all"]);
+    let report = world.judged();
+    let of = |id: &str| -> Vec<&str> {
+        let checked = report.records.iter().find(|one| one.id == id);
+        let findings = &checked.expect("the record").findings;
+        findings.iter().map(|finding| finding.id.as_str()).collect()
+    };
+    // Both have the same name.
+    assert_eq!(of("example.com/MX"), ["mx.present"]);
+    assert_eq!(of("example.com/SPF"), ["spf.pass"]);
+    assert_eq!(of("_dmarc.example.com/DMARC"), [""; 0]);
+    assert!(report.zones["example.com"].is_empty());
+    let mut alone: Vec<Finding> = report
+        .records
+        .iter()
+        .flat_map(|one| one.findings.clone())
+        .collect();
+    alone.extend(report.zones.values().flatten().cloned());
+    assert_eq!(alone.len(), report.findings.len());
+}

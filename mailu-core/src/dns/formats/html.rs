@@ -1,5 +1,7 @@
 //! A page for whoever owns the domain: one file that asks nobody for anything, and works without JavaScript.
 
+use std::fmt::Write as _;
+
 use minijinja::context;
 use serde::Serialize;
 
@@ -265,7 +267,7 @@ fn summary<'a>(looked: Looked<'a>, zone: &ZoneReport, groups: &[Group<'_>]) -> S
         };
         let mut line = format!("{right} of {} {what} are right", group.rows.len());
         if unknown > 0 {
-            line.push_str(&format!(", {unknown} could not be looked up"));
+            let _ = write!(line, ", {unknown} could not be looked up");
         }
         if group.level == "required" {
             is_bad |= right + unknown < group.rows.len();
