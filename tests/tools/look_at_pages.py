@@ -26,7 +26,7 @@ import urllib.request
 from pathlib import Path
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-PATIENCE = 60
+PATIENCE = 120
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
@@ -128,11 +128,12 @@ class Browser:
     def log(self, kind):
         return self.post("/se/log", type=kind)
 
-    def control(self, key):
-        """Ctrl and a key."""
-        strokes = [{"type": "keyDown", "value": "\ue009"}, {"type": "keyDown", "value": key},
-                   {"type": "keyUp", "value": key}, {"type": "keyUp", "value": "\ue009"}]
-        self.post("/actions", actions=[{"type": "key", "id": "keys", "actions": strokes}])
+    def edit(self, command):
+        """What Ctrl-C and Ctrl-V do where the cursor is."""
+        key = {"copy": "c", "paste": "v"}[command]
+        stroke = {"key": key, "code": f"Key{key.upper()}", "modifiers": 2}
+        self.cdp("Input.dispatchKeyEvent", type="rawKeyDown", commands=[command], **stroke)
+        self.cdp("Input.dispatchKeyEvent", type="keyUp", **stroke)
 
     def window(self, width, height, phone):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
@@ -181,7 +182,7 @@ def copied(browser):
             "const codes = [...button.parentElement.querySelectorAll('code')];"
             "return [button.getAttribute('aria-label'), codes.filter((one) => one.checkVisibility()).map((one) => one.textContent)]",
             button, field, f"before {number}")
-        browser.control("c")
+        browser.edit("copy")
         try:
             browser.post(f"/element/{button[ELEMENT]}/click")
         except RuntimeError as error:
@@ -196,7 +197,7 @@ def copied(browser):
             if word != "Copy" or time.time() > deadline:
                 break
         browser.run("arguments[0].focus()", field)
-        browser.control("v")
+        browser.edit("paste")
         pasted = browser.run("return arguments[0].value", field)
         results.append({"label": label, "shown": shown, "word": word, "said": said, "pasted": pasted})
     browser.run("arguments[0].remove()", field)
