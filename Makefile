@@ -58,8 +58,9 @@ mailu-restore: $(mailu.built) ## Restore a backup: [DOMAIN] BACKUP_FILE=/path/to
 mailu-listmonk: $(mailu.built) ## Have Listmonk send through this server: [DOMAIN]
 	@$(mailu.run) integrate $(mailu.which) listmonk
 
-mailu-test-email: $(mailu.built) ## Send a message and follow it: [DOMAIN] [TO=address]
-	@$(mailu.run) test-email $(mailu.which) $(if $(value TO),-- $(call mailu.typed,TO))
+mailu-test-email: $(mailu.built) ## Send a message and follow it: [DOMAIN] [TO=address] [SUBJECT] [BODY] [FROM PASSWORD_FILE]
+	@$(mailu.run) test-email $(mailu.which) $(call mailu.option,--from,FROM) $(call mailu.option,--password-file,PASSWORD_FILE) \
+		$(call mailu.option,--subject,SUBJECT) $(call mailu.option,--body,BODY) $(if $(value TO),-- $(call mailu.typed,TO))
 
 mailu-diagnose: $(mailu.built) ## Say what keeps mail from being delivered: [DOMAIN] [ONLY=dns] [CHANGES=true]
 	@$(mailu.run) diagnose $(mailu.which) $(call mailu.option,--only,ONLY) $(call mailu.flag,--changes,CHANGES)

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mailu_core::Secret;
-use mailu_core::names::{ClientId, EmailDomain, MailHost};
+use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
 
 /// Installs and runs the Mailu mail server behind Traefik, for agencies that host many clients.
@@ -110,6 +110,9 @@ pub enum Command {
     Exec(Exec),
     /// Take a deployment's containers and networks down. Data, configuration and secrets stay unless told otherwise.
     Uninstall(Uninstall),
+    /// Send a message as a mail program does, and follow it: log-in, queue, delivery, mailbox, SPF, DKIM and DMARC.
+    #[command(after_help = TEST_EMAIL_EXIT)]
+    TestEmail(TestEmail),
     /// Back a deployment up. Not there yet.
     #[command(hide = true)]
     Backup(Later),
@@ -119,12 +122,8 @@ pub enum Command {
     /// Go to a newer release of Mailu. Not there yet.
     #[command(hide = true)]
     Update(Later),
-    /// Say what keeps mail from being delivered. Not there yet.
-    #[command(hide = true)]
+    /// Say what is wrong, from the containers to what DNS and reputation lists say, and what to type next.
     Diagnose(Diagnose),
-    /// Send a message and follow it. Not there yet.
-    #[command(hide = true)]
-    TestEmail(Later),
     /// Have an app send through this server. Not there yet.
     #[command(hide = true)]
     Integrate(Later),
@@ -645,6 +644,48 @@ pub struct Uninstall {
     /// Confirms --delete-data by the mail host's name, where nobody can be asked for it.
     #[arg(long, value_name = "MAIL_HOST", requires = "delete_data")]
     pub yes_delete: Option<MailHost>,
+}
+
+const TEST_EMAIL_EXIT: &str = "Exit status: 0 the message came through, and what must be refused was; 1 something could not be found out or needs an eye; \
+2 could not be tried; else the stage that failed: 10 connect, 11 login, 12 submit, 13 queue, 14 deliver, 15 arrive, 16 authenticate; \
+17 a stranger or a forged sender was not refused.";
+
+/// `mailu test-email`
+#[derive(Debug, Args)]
+pub struct TestEmail {
+    /// The recipient. Without it, the sender: the message comes back, and is deleted once it was read.
+    #[arg(value_name = "ADDRESS", conflicts_with = "to")]
+    pub recipient: Option<EmailAddress>,
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// The same as ADDRESS.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<EmailAddress>,
+    /// The account that sends, with --password-file. Default: the first administrator.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<EmailAddress>,
+    /// File with the sender's password; `-` reads it from the input. Not needed for the first administrator.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The subject.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+    /// The text.
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// File with the text.
+    #[arg(long, value_name = "FILE", conflicts_with = "body")]
+    pub body_file: Option<PathBuf>,
+    /// How long the message may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// Leave the message in the mailbox.
+    #[arg(long)]
+    pub keep: bool,
+    /// Do not try what the server must refuse: relaying for strangers, log-ins on port 25, a forged sender.
+    #[arg(long)]
+    pub no_negative: bool,
 }
 
 /// A verb that is not there yet.

@@ -66,9 +66,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => Err(commands::later::error(&cli.global, &args, Verb::Restore)),
         Command::Update(args) => Err(commands::later::error(&cli.global, &args, Verb::Update)),
         Command::Diagnose(args) => commands::diagnose::run(&cli.global, &mut printer, &args),
-        Command::TestEmail(args) => {
-            Err(commands::later::error(&cli.global, &args, Verb::TestEmail))
-        }
+        Command::TestEmail(args) => commands::test_email::run(&cli.global, &mut printer, args),
         Command::Integrate(args) => {
             Err(commands::later::error(&cli.global, &args, Verb::Integrate))
         }

@@ -1,6 +1,7 @@
 //! Printing: data to stdout, everything else to stderr.
 
 mod certs;
+mod delivery;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

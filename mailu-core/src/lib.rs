@@ -6,6 +6,7 @@ pub mod api;
 pub mod certs;
 pub mod compose;
 pub mod config;
+pub mod delivery;
 pub mod deps;
 pub mod diagnose;
 pub mod dkim;

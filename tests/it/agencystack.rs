@@ -62,7 +62,7 @@ fn make() -> Command {
 }
 
 /// What AgencyStack's documentation writes, and what it calls here.
-const CALLS: [(&[&str], &str); 18] = [
+const CALLS: [(&[&str], &str); 19] = [
     (
         &[
             "mailu",
@@ -123,6 +123,17 @@ const CALLS: [(&[&str], &str); 18] = [
     (
         &["mailu-test-email", "DOMAIN=mail.example.com"],
         "test-email --domain mail.example.com",
+    ),
+    (
+        &[
+            "mailu-test-email",
+            "TO=somebody@example.net",
+            "SUBJECT=it's $5",
+            "BODY=Hello.",
+            "FROM=user@example.com",
+            "PASSWORD_FILE=/a file",
+        ],
+        "test-email --from user@example.com --password-file /a file --subject it's $5 --body Hello. -- somebody@example.net",
     ),
     (
         &["mailu-diagnose", "DOMAIN=mail.example.com"],
@@ -232,7 +243,6 @@ fn what_is_not_there_yet_says_so_and_what_helps() {
         ("mailu-restore", "tar "),
         ("mailu-update", "config set"),
         ("mailu-diagnose", "status"),
-        ("mailu-test-email", "swaks"),
         ("mailu-listmonk", "port 465"),
         ("wordpress-mailu-integration", "port 465"),
     ] {

@@ -318,7 +318,11 @@ where
 }
 
 /// A secret from a flag, from a file, or from the input.
-fn secret(flag: Option<Secret>, file: Option<&Path>, what: &str) -> Result<Option<Secret>, Error> {
+pub(super) fn secret(
+    flag: Option<Secret>,
+    file: Option<&Path>,
+    what: &str,
+) -> Result<Option<Secret>, Error> {
     let text = match (flag, file) {
         (Some(given), _) => given.expose().to_owned(),
         (None, Some(path)) if path.as_os_str() == "-" => {

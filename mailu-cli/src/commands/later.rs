@@ -12,7 +12,6 @@ pub(crate) enum Verb {
     Backup,
     Restore,
     Update,
-    TestEmail,
     Integrate,
 }
 
@@ -24,7 +23,6 @@ pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
         Verb::Backup => ("back up a mail server", backup(layout)),
         Verb::Restore => ("restore a backup", restore(layout, args.rest.first())),
         Verb::Update => ("update Mailu", update(layout)),
-        Verb::TestEmail => ("send a test message", test_email(layout)),
         Verb::Integrate => ("connect an app", integrate(layout)),
     };
     let error = Error::new(
@@ -85,22 +83,6 @@ fn update(layout: Option<&Layout>) -> Vec<String> {
             "back up, then `{set} version=2024.06.N && {install}`, with N from https://github.com/Mailu/Mailu/releases"
         ),
         "within 2024.06 the same leads back".to_owned(),
-    ]
-}
-
-fn test_email(layout: Option<&Layout>) -> Vec<String> {
-    let host = layout.map_or_else(
-        || "mail.example.com".to_owned(),
-        |layout| layout.mail_host().to_string(),
-    );
-    vec![
-        format!(
-            "with a mailbox of this server: `swaks --auth --tls --server {host}:587 --from YOU@DOMAIN --to SOMEBODY@ELSEWHERE`"
-        ),
-        format!(
-            "`{} smtp` shows where it went",
-            typed(layout, "logs --tail 50")
-        ),
     ]
 }
 

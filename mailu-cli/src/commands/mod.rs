@@ -17,6 +17,7 @@ pub(crate) mod power;
 pub(crate) mod render;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod test_email;
 pub(crate) mod uninstall;
 
 use std::path::Path;

@@ -9,6 +9,7 @@ mod acme;
 mod certificate;
 mod certs;
 mod compose;
+mod delivery;
 mod deps;
 mod diagnose;
 mod dialog;
@@ -46,6 +47,7 @@ mod verify;
 pub mod testing;
 
 pub use certs::{CertificateSync, FrontReload};
+pub use delivery::TestEmail;
 pub use deps::Dependencies;
 pub use diagnose::DiagnoseOptions;
 pub use export::export;

@@ -16,7 +16,7 @@ use crate::env::EnvFile;
 use crate::finding::{Finding, has_errors};
 use crate::start::Wanted;
 
-pub use queue::{Queue, QueueReason, queue};
+pub use queue::{Queue, QueueReason, Queued, queue, queued};
 pub use service::{Cause, Service, ServiceLevel};
 
 /// The share of a disk, in percent, that should be free, and what a mail server cannot do without, in bytes.

@@ -42,9 +42,34 @@ impl Queue {
     }
 }
 
+/// A message in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queued {
+    /// In which of Postfix's queues: `active`, `deferred`, `hold`, `incoming`.
+    pub queue: String,
+    /// Why its recipients wait.
+    pub reasons: Vec<String>,
+}
+
+/// The message with this identifier, in what `postqueue -j` printed.
+pub fn queued(text: &str, id: &str) -> Option<Queued> {
+    let mut all = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    let message = all.find(|message| message.queue_id == id)?;
+    let reasons = message.recipients.into_iter();
+    Some(Queued {
+        queue: message.queue_name,
+        reasons: reasons.filter_map(|one| one.delay_reason).collect(),
+    })
+}
+
 #[derive(Deserialize)]
 struct Message {
     queue_name: String,
+    #[serde(default)]
+    queue_id: String,
     arrival_time: i64,
     #[serde(default, rename = "message_size")]
     size: u64,
@@ -104,6 +129,11 @@ postqueue: warning: something else
         let queue = queue(text);
         assert_eq!((queue.messages, queue.bytes), (3, 1501));
         assert_eq!(queue.queues["deferred"], 2);
+        let one = queued(text, "A2").expect("it is there");
+        assert_eq!(one.queue, "deferred");
+        assert_eq!(one.reasons, ["greylisted"]);
+        assert_eq!(queued(text, "A3").map(|one| one.reasons), Some(Vec::new()));
+        assert_eq!(queued(text, "A"), None);
         assert_eq!(queue.oldest_age(1_700_000_060), Some(60));
         let top = queue
             .reasons
