@@ -11,6 +11,7 @@ mod support;
 mod again;
 mod checks;
 mod clients;
+mod delivery;
 mod engine;
 mod interrupted;
 mod mail;

@@ -134,6 +134,11 @@ impl Server {
         self
     }
 
+    /// Serves another text for its zone from now on.
+    pub(crate) fn publish(&self, text: &str) {
+        self.zone.replace(text);
+    }
+
     /// Where Traefik keeps certificates.
     fn store(&self) -> Option<PathBuf> {
         match &self.front {

@@ -30,6 +30,7 @@ command -v docker-compose >/dev/null 2>&1 || need="$need docker-compose"
 /usr/bin/python3 -c 'import dotenv' 2>/dev/null || need="$need python3-dotenv"
 /usr/bin/python3 -c 'import dkim' 2>/dev/null || need="$need python3-dkim"
 /usr/bin/python3 -c 'import dns' 2>/dev/null || need="$need python3-dnspython"
+/usr/bin/python3 -c 'import authheaders' 2>/dev/null || need="$need python3-authheaders"
 /usr/bin/python3 -c 'import spf' 2>/dev/null || need="$need python3-spf"
 perl -MMail::DKIM -e1 2>/dev/null || need="$need libmail-dkim-perl"
 

@@ -38,18 +38,21 @@ use crate::status::{Queued, queued};
 /// How long a server may take for one answer, unless there is less time. Admin looks for names for a while before it answers.
 const ANSWER: Duration = Duration::from_secs(45);
 
+/// The same where a service is away without which there will be none.
+const SHORT_ANSWER: Duration = Duration::from_secs(10);
+
 /// How long Postfix may take to log what it took in.
 const LOG_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The least time for a mailbox, once the message is said to be in it.
-const MAILBOX_PATIENCE: Duration = Duration::from_secs(15);
+const MAILBOX_PATIENCE: Duration = Duration::from_secs(10);
 
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(250);
 
 const EXECUTE: Duration = Duration::from_secs(20);
 
 /// How often only the folders are looked into where mail comes in; then all of them: filters may have put it anywhere.
-const QUICK_LOOKS: u32 = 6;
+const QUICK_LOOKS: u32 = 12;
 
 /// Folders where mail comes in.
 const FOLDERS: [&str; 2] = ["INBOX", "Junk"];
@@ -440,7 +443,11 @@ impl Walk<'_> {
 
     /// How long one answer may take.
     fn patience(&self) -> Duration {
-        self.left().clamp(Duration::from_secs(1), ANSWER)
+        let away = ["front", "admin", "smtp"]
+            .iter()
+            .any(|service| self.idle(service).is_some());
+        let most = if away { SHORT_ANSWER } else { ANSWER };
+        self.left().clamp(Duration::from_secs(1), most)
     }
 
     fn is_own_domain(&self) -> bool {
@@ -609,13 +616,13 @@ impl Walk<'_> {
         } else {
             finding.hint("`mailu status` shows how the services are")
         };
-        let detail = format!("{user}: {error}");
+        let detail = format!("{user}: {}", words(&error));
         self.failed(Stage::Login, begun, &detail, finding, &["admin", "smtp"]);
         false
     }
 
     fn not_accepted(&mut self, begun: Instant, error: &lettre::transport::smtp::Error) {
-        let text = error.to_string();
+        let text = words(error);
         let finding = Finding::error(
             "delivery.submit",
             self.report.to.clone(),
@@ -946,22 +953,25 @@ impl Walk<'_> {
         self.step(Stage::Authenticate, outcome, begun, &detail);
     }
 
-    /// Asks the resolver container for a record: nobody else here asks the world.
+    /// Looks for a record from the resolver container: nobody else here asks the world. What that one remembers may have been
+    /// replaced in the meantime, so that the domain's own servers are asked first, on the way from the root.
     fn published(&self, fqdn: &str, wanted: &str) -> Key {
-        let Some(resolver) = self.container("resolver") else {
-            return Key::Unknown;
+        let ask = |words: &[&str]| {
+            let resolver = self.container("resolver")?;
+            let start = ["dig", "@127.0.0.1", "+time=4", "+tries=2"];
+            let command = [&start, words, &[fqdn, "TXT"]].concat();
+            let said = self
+                .docker
+                .execute(&resolver.name, &command, None, EXECUTE)
+                .ok()?;
+            // One answer after the other; the last counts.
+            said.out.rsplit(";; ->>HEADER<<-").next().map(str::to_owned)
         };
-        let command = ["dig", "@127.0.0.1", "+time=4", "+tries=2", fqdn, "TXT"];
-        let Ok(said) = self.docker.execute(&resolver.name, &command, None, EXECUTE) else {
-            return Key::Unknown;
-        };
-        let answers = start::txt_answers(&said.out);
-        match start::dig_status(&said.out) {
-            Some("NOERROR" | "NXDOMAIN") if start::published(&answers, wanted) => Key::Published,
-            Some("NOERROR" | "NXDOMAIN") if answers.is_empty() => Key::Missing,
-            Some("NOERROR" | "NXDOMAIN") => Key::Other,
-            _ => Key::Unknown,
-        }
+        let own = ask(&["+trace", "+comments", "+nodnssec"]);
+        let answer = own
+            .filter(|answer| answer.contains("flags: qr aa"))
+            .or_else(|| ask(&[]));
+        answer.map_or(Key::Unknown, |answer| judged(&answer, wanted))
     }
 
     /// Tries what a server must refuse.
@@ -1038,7 +1048,7 @@ impl Walk<'_> {
         let (outcome, said) = match ask() {
             Ok(false) => (Outcome::Passed, "no AUTH, with and without TLS".to_owned()),
             Ok(true) => (Outcome::Failed, "AUTH is offered".to_owned()),
-            Err(error) => (Outcome::Unknown, error.to_string()),
+            Err(error) => (Outcome::Unknown, words(&error)),
         };
         if outcome == Outcome::Failed {
             self.report.findings.push(
@@ -1091,7 +1101,7 @@ impl Walk<'_> {
                         format!("{} {}", response.code(), lines.join(" ")),
                     )
                 }
-                Err(error) => (error.is_permanent().then_some(true), error.to_string()),
+                Err(error) => (error.is_permanent().then_some(true), words(&error)),
             })
         };
         let (outcome, said) = match attempt() {
@@ -1111,6 +1121,28 @@ impl Walk<'_> {
             );
         }
         self.tried("forged_sender", outcome, begun, &said);
+    }
+}
+
+/// What an answer of `dig` says of a record that should have the key of `wanted`.
+fn judged(answer: &str, wanted: &str) -> Key {
+    let answers = start::txt_answers(answer);
+    match start::dig_status(answer) {
+        Some("NOERROR" | "NXDOMAIN") if start::published(&answers, wanted) => Key::Published,
+        Some("NOERROR" | "NXDOMAIN") if answers.is_empty() => Key::Missing,
+        Some("NOERROR" | "NXDOMAIN") => Key::Other,
+        _ => Key::Unknown,
+    }
+}
+
+/// What kept a command from its success.
+fn words(error: &lettre::transport::smtp::Error) -> String {
+    let text = error.to_string();
+    // A timeout of the socket.
+    if error.is_timeout() || text.contains("os error 11") {
+        "no answer in time".to_owned()
+    } else {
+        text
     }
 }
 
@@ -1137,7 +1169,7 @@ fn open_smtp(
     port: MailPort,
     patience: Duration,
 ) -> Result<SmtpConnection, String> {
-    let failed = |error: lettre::transport::smtp::Error| error.to_string();
+    let failed = |error: lettre::transport::smtp::Error| words(&error);
     let parameters = parameters(&config.mail_host.to_string()).map_err(failed)?;
     let at_once = port.implicit_tls().then_some(&parameters);
     let mut smtp =
