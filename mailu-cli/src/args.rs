@@ -75,7 +75,6 @@ pub enum Color {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 pub enum Command {
     /// Make a deployment, or bring an existing one to what is asked for, and start it.
     Install(Install),

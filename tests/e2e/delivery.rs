@@ -250,10 +250,10 @@ fn broken_otherwise(server: &Server) {
         "delivery.bounced",
     );
     // A server that nobody reaches.
-    let zone = Zone::load("dead.example", "@ MX 10 mx\nmx A 198.51.100.99\n");
+    let zone = Zone::load("dead.test", "@ MX 10 mx\nmx A 198.51.100.99\n");
     stops(
         server,
-        &["someone@dead.example"],
+        &["someone@dead.test"],
         14,
         "deliver",
         "delivery.deferred",

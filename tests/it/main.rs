@@ -9,6 +9,7 @@ mod certs;
 mod cli;
 mod compose;
 mod deliverability;
+mod delivery;
 mod deploy;
 mod deps;
 mod dkim;

@@ -1,5 +1,6 @@
 //! Sends a message as a user does, and follows it: through the submission port, Postfix's log and queue, to the mailbox.
 
+use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -179,7 +180,7 @@ impl Mailu {
             since: observe::now_seconds(),
             each,
         };
-        if walk.stages(&message)? && wish.negative {
+        if walk.stages(&message) && wish.negative {
             walk.negative();
         }
         walk.report.conclude();
@@ -309,14 +310,14 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Goes from stage to stage, until one fails; whether none has.
-    fn stages(&mut self, message: &Message) -> Result<bool, Error> {
+    fn stages(&mut self, message: &Message) -> bool {
         let begun = Instant::now();
         let Some((mut smtp, port)) = self.connect(begun) else {
-            return Ok(false);
+            return false;
         };
         let begun = Instant::now();
         if !self.log_in(begun, &mut smtp, port) {
-            return Ok(false);
+            return false;
         }
         let begun = Instant::now();
         let answer = smtp.send(&message.envelope, &message.text);
@@ -328,13 +329,13 @@ impl Walk<'_> {
             }
             Err(error) => {
                 self.not_accepted(begun, &error);
-                return Ok(false);
+                return false;
             }
         };
         self.passed(Stage::Submit, begun, &answer);
         let mut trail = Trail::new(&message.id, delivery::queued_as(&answer));
-        if !self.queue(&mut trail, &answer)? || !self.deliver(&mut trail)? {
-            return Ok(false);
+        if !self.queue(&mut trail, &answer) || !self.deliver(&mut trail) {
+            return false;
         }
         let begun = Instant::now();
         if !self.own_account {
@@ -348,17 +349,17 @@ impl Walk<'_> {
             };
             self.step(Stage::Arrive, Outcome::Skipped, begun, &why);
             self.authenticate(Results::default(), false);
-            return Ok(self.report.outcome(Stage::Authenticate) != Some(Outcome::Failed));
+            return self.report.outcome(Stage::Authenticate) != Some(Outcome::Failed);
         }
         let Some(found) = self.arrive(begun, &message.id) else {
-            return Ok(false);
+            return false;
         };
         let domain = self.login.0.rsplit('@').next().unwrap_or_default();
         // Rspamd writes what Postfix calls itself.
         let host = self.config.mail_host.to_string();
         let results = Results::of(&Head::read(&found.head), &host, domain);
         self.authenticate(results, true);
-        Ok(self.report.outcome(Stage::Authenticate) != Some(Outcome::Failed))
+        self.report.outcome(Stage::Authenticate) != Some(Outcome::Failed)
     }
 
     fn step(&mut self, stage: Stage, outcome: Outcome, begun: Instant, detail: &str) {
@@ -394,7 +395,7 @@ impl Walk<'_> {
             .filter_map(|service| Some((*service, self.idle(service)?)))
             .collect();
         for (service, how) in &idle {
-            finding.message.push_str(&format!("; {service} {how}"));
+            let _ = write!(finding.message, "; {service} {how}");
         }
         let options = self.config.options();
         let names: Vec<&str> = idle.iter().map(|(service, _)| *service).collect();
@@ -452,12 +453,8 @@ impl Walk<'_> {
 
     fn is_own_domain(&self) -> bool {
         let domain = self.report.to.rsplit('@').next().unwrap_or_default();
-        let own = self
-            .config
-            .domains()
-            .chain(self.config.receiving())
-            .any(|one| one.as_str() == domain);
-        own
+        let mut own = self.config.domains().chain(self.config.receiving());
+        own.any(|one| one.as_str() == domain)
     }
 
     /// Where a client from outside connects.
@@ -682,7 +679,7 @@ impl Walk<'_> {
         trail.ids().find_map(|id| queued(&listed.out, id))
     }
 
-    fn queue(&mut self, trail: &mut Trail, answer: &str) -> Result<bool, Error> {
+    fn queue(&mut self, trail: &mut Trail, answer: &str) -> bool {
         let begun = Instant::now();
         let patience = LOG_PATIENCE.min(self.left().max(PAUSE));
         let mut unreadable = None;
@@ -703,7 +700,7 @@ impl Walk<'_> {
         let names = self.report.queue_ids.join(", ");
         if trail.fate() != Fate::Unseen {
             self.passed(Stage::Queue, begun, &format!("Postfix calls it {names}"));
-            return Ok(true);
+            return true;
         }
         if let Some(there) = self.waiting(trail) {
             let detail = format!(
@@ -711,7 +708,7 @@ impl Walk<'_> {
                 there.queue
             );
             self.passed(Stage::Queue, begun, &detail);
-            return Ok(true);
+            return true;
         }
         // Postfix logs every message at this level; without, nothing can be told.
         let quiet = unreadable.is_some() || self.quiet();
@@ -730,7 +727,7 @@ impl Walk<'_> {
                 .hint("`logs.level` has to be INFO or DEBUG for that"),
             );
             self.step(Stage::Queue, Outcome::Unknown, begun, &why);
-            return Ok(true);
+            return true;
         }
         let finding = Finding::error(
             "delivery.queue",
@@ -741,7 +738,7 @@ impl Walk<'_> {
         let detail =
             format!("accepted with `{answer}`, and neither in Postfix's log nor in its queue");
         self.failed(Stage::Queue, begun, &detail, finding, &["smtp"]);
-        Ok(false)
+        false
     }
 
     /// Whether Postfix is told to log less than what is needed to follow a message.
@@ -752,7 +749,7 @@ impl Walk<'_> {
     }
 
     /// Follows it until it is where it belongs, or will not be for now; whether to go on.
-    fn deliver(&mut self, trail: &mut Trail) -> Result<bool, Error> {
+    fn deliver(&mut self, trail: &mut Trail) -> bool {
         let begun = Instant::now();
         if self.report.outcome(Stage::Queue) == Some(Outcome::Unknown) {
             self.step(
@@ -761,10 +758,14 @@ impl Walk<'_> {
                 begun,
                 "Postfix says nothing of it",
             );
-            return Ok(true);
+            return true;
         }
         let fate = loop {
-            self.follow(trail)?;
+            if let Err(error) = self.follow(trail) {
+                let why = error.to_string();
+                self.step(Stage::Deliver, Outcome::Unknown, begun, &why);
+                return true;
+            }
             match trail.fate() {
                 Fate::Unseen | Fate::Underway if !self.left().is_zero() => thread::sleep(PAUSE),
                 fate => break fate,
@@ -792,7 +793,7 @@ impl Walk<'_> {
                     .map(|one| format!("{} took it for {}: {}", one.relay, one.to, one.text))
                     .collect();
                 self.passed(Stage::Deliver, begun, &all.join("; "));
-                return Ok(true);
+                return true;
             }
             Fate::Deferred(attempt) => {
                 let finding = stays(
@@ -840,11 +841,11 @@ impl Walk<'_> {
                     self.failed(Stage::Deliver, begun, &why, finding, inside);
                 } else {
                     self.step(Stage::Deliver, Outcome::Unknown, begun, &why);
-                    return Ok(true);
+                    return true;
                 }
             }
         }
-        Ok(false)
+        false
     }
 
     fn arrive(&mut self, begun: Instant, id: &str) -> Option<Found> {
@@ -1139,7 +1140,7 @@ fn judged(answer: &str, wanted: &str) -> Key {
 fn words(error: &lettre::transport::smtp::Error) -> String {
     let text = error.to_string();
     // A timeout of the socket.
-    if error.is_timeout() || text.contains("os error 11") {
+    if error.is_timeout() || text.contains("(os error 11)") {
         "no answer in time".to_owned()
     } else {
         text
