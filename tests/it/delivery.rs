@@ -20,6 +20,8 @@ struct Script {
     smtp: Vec<(&'static str, String)>,
     /// The same on port 25.
     stranger: Vec<(&'static str, String)>,
+    /// Whether SMTP goes over to TLS; then AUTH is offered only afterwards.
+    starttls: bool,
     /// What is said of a forged sender.
     forged: &'static str,
     /// What Postfix logs of a message.
@@ -66,6 +68,7 @@ impl Default for Script {
                     "EHLO",
                     "250-mail.example.com\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN",
                 ),
+                ("STARTTLS", "220 2.0.0 Ready"),
                 ("AUTH", "235 2.7.0 Logged in."),
                 ("MAIL", "250 2.1.0 Ok"),
                 ("RCPT", "250 2.1.5 Ok"),
@@ -76,10 +79,12 @@ impl Default for Script {
             stranger: texts(&[
                 ("GREETING", "220 mail.example.com ESMTP"),
                 ("EHLO", "250-mail.example.com\r\n250 8BITMIME"),
+                ("STARTTLS", "220 2.0.0 Ready"),
                 ("MAIL", "250 2.1.0 Ok"),
                 ("RCPT", "554 5.7.1 Relay access denied"),
                 ("QUIT", "221 2.0.0 Bye"),
             ]),
+            starttls: true,
             forged: "553 5.7.1 Sender address rejected: not owned by user admin@example.com",
             log: LOG.to_vec(),
             folder: Some("INBOX"),
@@ -135,24 +140,39 @@ impl Host {
         let script = Shared::default();
         let tls = tls();
         let ports = [
-            serve(&script, &engine, Some(&tls), |stream, script, engine| {
-                smtp(stream, script, engine, false);
-            }),
-            serve(&script, &engine, None, |stream, script, engine| {
-                smtp(stream, script, engine, true);
-            }),
-            serve(&script, &engine, Some(&tls), |stream, script, _| {
-                imap(stream, script);
-            }),
+            (465, true),
+            (587, false),
+            (25, false),
+            (993, true),
+            (143, false),
         ];
-        engine.change("mailu_front", |front| {
-            let inside = [465, 25, 993];
-            front.published = inside
-                .iter()
-                .zip(ports)
-                .map(|(inside, port)| ("127.0.0.1".to_owned(), port, *inside))
-                .collect();
+        let ports = ports.map(|(inside, at_once)| {
+            let port = match inside {
+                25 => serve(
+                    &script,
+                    &engine,
+                    &tls,
+                    at_once,
+                    |wire, later, script, engine| {
+                        smtp(wire, later, script, engine, true);
+                    },
+                ),
+                465 | 587 => serve(
+                    &script,
+                    &engine,
+                    &tls,
+                    at_once,
+                    |wire, later, script, engine| {
+                        smtp(wire, later, script, engine, false);
+                    },
+                ),
+                _ => serve(&script, &engine, &tls, at_once, |wire, later, script, _| {
+                    imap(wire, later, script);
+                }),
+            };
+            ("127.0.0.1".to_owned(), port, inside)
         });
+        engine.change("mailu_front", |front| front.published = ports.to_vec());
         let host = Self {
             root,
             engine,
@@ -217,18 +237,20 @@ impl<T: Read + Write> Wire for T {}
 fn serve(
     script: &Shared,
     engine: &Arc<FakeEngine>,
-    tls: Option<&Arc<ServerConfig>>,
-    talk: fn(&mut BufReader<Box<dyn Wire>>, &Shared, &FakeEngine),
+    tls: &Arc<ServerConfig>,
+    at_once: bool,
+    talk: fn(&mut BufReader<Box<dyn Wire>>, Upgrade, &Shared, &FakeEngine),
 ) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (script, engine, tls) = (script.clone(), engine.clone(), tls.cloned());
+    let (script, engine, tls) = (script.clone(), engine.clone(), tls.clone());
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (script, engine, tls) = (script.clone(), engine.clone(), tls.clone());
             std::thread::spawn(move || {
-                let wire: Box<dyn Wire> = wrapped(stream, tls);
-                talk(&mut BufReader::new(wire), &script, &engine);
+                let later = (!at_once).then(|| (stream.try_clone().unwrap(), tls.clone()));
+                let wire = wrapped(stream, at_once.then_some(tls));
+                talk(&mut BufReader::new(wire), later, &script, &engine);
             });
         }
     });
@@ -260,8 +282,14 @@ fn hear(wire: &mut BufReader<Box<dyn Wire>>) -> Option<String> {
     }
 }
 
-fn smtp(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared, engine: &FakeEngine, stranger: bool) {
-    let answer = |command: &str| {
+fn smtp(
+    wire: &mut BufReader<Box<dyn Wire>>,
+    mut later: Upgrade,
+    script: &Shared,
+    engine: &FakeEngine,
+    stranger: bool,
+) {
+    let answer = |command: &str, can: bool| {
         let script = lock(script);
         let all = if stranger {
             &script.stranger
@@ -269,9 +297,12 @@ fn smtp(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared, engine: &FakeEngin
             &script.smtp
         };
         let found = all.iter().find(|(start, _)| command.starts_with(start));
+        if command.starts_with("EHLO") && script.starttls && can {
+            return "250-mail.example.com\r\n250-8BITMIME\r\n250 STARTTLS".to_owned();
+        }
         found.map_or("502 5.5.2 what?".to_owned(), |(_, said)| said.clone())
     };
-    let greeting = answer("GREETING");
+    let greeting = answer("GREETING", false);
     if greeting == CLOSE || !say(wire, &greeting) {
         return;
     }
@@ -281,10 +312,13 @@ fn smtp(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared, engine: &FakeEngin
         let said = if forged && !stranger && line.starts_with("RCPT") {
             lock(script).forged.to_owned()
         } else {
-            answer(&line)
+            answer(&line, later.is_some())
         };
         if said == CLOSE || !say(wire, &said) {
             return;
+        }
+        if line == "STARTTLS" {
+            upgrade(wire, &mut later);
         }
         if line == "DATA" && said.starts_with("354") {
             let mut text = String::new();
@@ -292,7 +326,7 @@ fn smtp(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared, engine: &FakeEngin
                 text.push_str(&line);
                 text.push_str("\r\n");
             }
-            let said = answer(".");
+            let said = answer(".", false);
             if said.starts_with("250") {
                 take(script, engine, &text);
             }
@@ -321,8 +355,18 @@ fn take(script: &Shared, engine: &FakeEngine, text: &str) {
     }
 }
 
+/// What a connection that is not encrypted yet can go over to.
+type Upgrade = Option<(TcpStream, Arc<ServerConfig>)>;
+
+/// Goes over to TLS.
+fn upgrade(wire: &mut BufReader<Box<dyn Wire>>, upgrade: &mut Upgrade) {
+    if let Some((stream, config)) = upgrade.take() {
+        *wire = BufReader::new(wrapped(stream, Some(config)));
+    }
+}
+
 /// As much of RFC 3501 as is needed. Searches look into what there really is.
-fn imap(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared) {
+fn imap(wire: &mut BufReader<Box<dyn Wire>>, mut later: Upgrade, script: &Shared) {
     if !say(wire, "* OK ready") {
         return;
     }
@@ -343,7 +387,7 @@ fn imap(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared) {
         match words.as_slice() {
             ["LOGIN", ..] => script.login.clone_into(&mut done),
             ["SELECT", name] => {
-                folder = name.trim_matches('"').to_owned();
+                name.trim_matches('"').clone_into(&mut folder);
                 if folder == "Junk" && script.folder != Some("Junk") {
                     "NO there is none".clone_into(&mut done);
                 }
@@ -356,8 +400,12 @@ fn imap(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared) {
             ["UID", "SEARCH", "HEADER", "Message-ID", id] => {
                 let field = format!("Message-ID: {}\r\n", id.trim_matches('"'));
                 let found = of_folder.iter().filter(|(_, text)| text.contains(&field));
-                let found: String = found.map(|(uid, _)| format!(" {uid}")).collect();
-                lines.push(format!("* SEARCH{found}"));
+                let found: Vec<String> = found.map(|(uid, _)| uid.to_string()).collect();
+                lines.push(
+                    format!("* SEARCH {}", found.join(" "))
+                        .trim_end()
+                        .to_owned(),
+                );
             }
             ["UID", "FETCH", uid, _] => {
                 let found = of_folder
@@ -378,13 +426,18 @@ fn imap(wire: &mut BufReader<Box<dyn Wire>>, script: &Shared) {
                     lines.push("* 1 EXPUNGE".to_owned());
                 }
             }
+            ["STARTTLS"] if later.is_some() => {}
             ["LOGOUT"] => lines.push("* BYE".to_owned()),
             _ => "BAD what?".clone_into(&mut done),
         }
         drop(script);
+        let goes_over = words == ["STARTTLS"];
         lines.push(format!("{tag} {done}"));
         if !say(wire, &lines.join("\r\n")) {
             return;
+        }
+        if goes_over {
+            upgrade(wire, &mut later);
         }
     }
 }
@@ -479,6 +532,42 @@ fn a_message_for_somebody_else_is_followed_as_far_as_the_log_tells() {
     assert!(ids(&report).contains(&"delivery.junk"), "{report}");
 }
 
+#[test]
+fn where_only_the_ports_with_starttls_are_open_they_are_taken() {
+    let host = Host::new();
+    let set = |what: &str| drop(host.root.run(&["config", "set", what]).expect_code(0));
+    set("ports.mail=25,143,587");
+    let report = host.tested(&[], 0);
+    assert!(
+        report["stages"][0]["detail"]
+            .to_string()
+            .contains("port 587"),
+        "{report}"
+    );
+    assert!(
+        report["stages"][5]["detail"]
+            .to_string()
+            .contains("port 143"),
+        "{report}"
+    );
+    // A password goes nowhere without TLS.
+    lock(&host.script).starttls = false;
+    let report = host.tested(&["--timeout", "2"], 10);
+    assert!(
+        report.to_string().contains("offers no STARTTLS"),
+        "{report}"
+    );
+    // Unless there is none in the whole server, as in tests.
+    set("tls.mode=none");
+    let report = host.tested(&[], 0);
+    assert!(
+        report["stages"][0]["detail"]
+            .to_string()
+            .contains("without TLS"),
+        "{report}"
+    );
+}
+
 /// What is broken; exit code, last stage and finding that follow.
 type Broken = (&'static str, fn(&Host), i32, &'static str, &'static str);
 
@@ -487,7 +576,7 @@ const BROKEN: [Broken; 15] = [
         "nothing is published",
         |host| {
             host.engine
-                .change("mailu_front", |front| front.published.clear())
+                .change("mailu_front", |front| front.published.clear());
         },
         10,
         "connect",
@@ -646,6 +735,7 @@ fn what_must_be_refused_is_tried() {
         }),
         ("auth_on_25", "delivery.auth_on_25", |script| {
             for (start, said) in &mut script.stranger {
+                // After STARTTLS.
                 if *start == "EHLO" {
                     "250-mail.example.com\r\n250 AUTH PLAIN".clone_into(said);
                 }
