@@ -12,6 +12,7 @@ mod again;
 mod checks;
 mod clients;
 mod delivery;
+mod diagnosed;
 mod engine;
 mod interrupted;
 mod mail;
