@@ -228,6 +228,11 @@ fn assert_page(file: &Path, ways: &Value) {
                 "{place}: {facts}"
             );
             assert!(list(facts, "over").is_empty(), "{place}: {}", facts["over"]);
+            assert!(
+                list(facts, "mirrored").is_empty(),
+                "{place}: {}",
+                facts["mirrored"]
+            );
             let least = if way == "print" { 13.0 } else { 14.0 };
             assert!(
                 number(facts, "smallest") >= least,
@@ -437,7 +442,7 @@ fn the_browser_sees_what_is_wrong() {
     let page = "<!doctype html><html><head><meta name=\"viewport\" content=\"width=device-width\"></head><body style=\"background: #fff\">\
          <img src=\"http://192.0.2.1/x.png\"><p style=\"font-size: 10px; color: #aaa\">small</p><div style=\"width: 2000px\">wide</div>\
          <p><code>this</code><button class=\"copy\" aria-label=\"Copy this\" onclick=\"this.textContent = 'Copied'\">Copy</button></p>\
-         <p id=\"said\"></p></body></html>";
+         <p>\u{202e}<span>turned</span></p><p id=\"said\"></p></body></html>";
     std::fs::write(&file, page).unwrap();
     let seen = look(std::slice::from_ref(&file)).remove(&file).unwrap();
     for way in ["desktop", "phone"] {
@@ -457,6 +462,7 @@ fn the_browser_sees_what_is_wrong() {
             number(seen, "smallest") < 14.0 && number(seen, "faintest") < 4.5,
             "{seen}"
         );
+        assert_eq!(list(seen, "mirrored").len(), 1, "{seen}");
         assert_eq!(seen["copied"][0]["pasted"], "before 0", "{seen}");
     }
 }

@@ -35,7 +35,7 @@ ARGUMENTS = [
     "--disable-features=Translate,OptimizationHints,MediaRouter",
 ]
 
-# Facts about what is visible: the smallest text, the faintest, what is too wide.
+# Facts about what is visible: the smallest text, the faintest, what is too wide, what is turned around.
 LOOK = """
 const color = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return [r, g, b, a]; };
 const light = ([r, g, b]) => {
@@ -61,10 +61,17 @@ for (const one of seen.filter((one) => direct(one).length)) {
   if (contrast < faintest) { faintest = contrast; faint = one.outerHTML.slice(0, 200); }
 }
 const wide = innerWidth;
+const mirrored = seen.filter((one) => direct(one).some((node) => {
+  const text = node.textContent, range = document.createRange();
+  if (!/^[!-~][ -~]*[!-~]$/.test(text)) return false;
+  const place = (at) => { range.setStart(node, at); range.setEnd(node, at + 1); return range.getBoundingClientRect(); };
+  const [first, last] = [place(0), place(text.length - 1)];
+  return first.top === last.top && first.left > last.left;
+})).map((one) => one.outerHTML.slice(0, 200));
 return {
   width: innerWidth, scroll: document.documentElement.scrollWidth, secure: isSecureContext,
   over: seen.filter((one) => one.getBoundingClientRect().right > wide + 0.5).map((one) => one.outerHTML.slice(0, 200)),
-  smallest, small, faintest, faint, text: document.body.innerText,
+  mirrored, smallest, small, faintest, faint, text: document.body.innerText,
   buttons: [...document.querySelectorAll("button.copy")].filter((one) => one.checkVisibility()).length,
   codes: [...document.querySelectorAll("article")].map((one) => ({
     id: one.dataset.id, state: one.dataset.state || null, severity: one.dataset.severity || null,
