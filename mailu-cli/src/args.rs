@@ -387,8 +387,8 @@ pub struct Dns {
     /// Only this zone.
     #[arg(long, value_name = "ZONE")]
     pub zone: Option<String>,
-    /// Compare them with what all name servers say. Exit status 1 where a required record is missing or wrong, 2 where that could not be
-    /// found out.
+    /// Compare them with what all name servers say; with `--format html`, on the page. Exit status 1 where a required record
+    /// is missing or wrong, 2 where that could not be found out.
     #[arg(long)]
     pub check: bool,
     /// With --check: DNS server that finds name servers, ADDRESS or ADDRESS:PORT. Default: the host's.
