@@ -239,12 +239,14 @@ pub enum Key {
     Unknown,
 }
 
-/// Judges the last stage. `read`: the message was read back; otherwise another server has it, and only DNS can be looked at.
+/// Judges the last stage. `read`: the message was read back; otherwise another server has it, and only DNS can be looked at. `options`:
+/// those by which a command finds the deployment.
 pub fn authenticate(
     results: &Results,
     read: bool,
     record: &str,
     key: Key,
+    options: &str,
 ) -> (Outcome, String, Vec<Finding>) {
     let mut findings = Vec::new();
     let summary = results.summary();
@@ -257,7 +259,9 @@ pub fn authenticate(
                 format!("says that {failed} failed, so that others would call it forged"),
             )
             .value(&summary)
-            .hint("`mailu dns --check` says which records are wrong"),
+            .hint(format!(
+                "`mailu dns {options} --check` says which records are wrong"
+            )),
         );
         (Outcome::Failed, summary)
     } else if read && results.signed.is_none() {
@@ -267,7 +271,7 @@ pub fn authenticate(
                 record,
                 "the message arrived without a DKIM signature of its domain: what leaves this server is not signed either",
             )
-            .hint("`mailu apply` says whether the key is there; `mailu logs antispam` says what kept Rspamd from signing"),
+            .hint(format!("`mailu apply {options}` says whether the key is there; `mailu logs {options} antispam` says what kept Rspamd from signing")),
         );
         (
             Outcome::Failed,
@@ -282,7 +286,7 @@ pub fn authenticate(
                         record,
                         "has another key in DNS than the server signs with: receivers call its mail forged",
                     )
-                    .hint("`mailu dns` prints the record that has to stand there; `mailu dns --check` compares"),
+                    .hint(format!("`mailu dns {options}` prints the record that has to stand there; `mailu dns {options} --check` compares")),
                 );
                 (
                     Outcome::Failed,
@@ -296,7 +300,7 @@ pub fn authenticate(
                         record,
                         "does not stand in DNS: receivers cannot check the signature, and DMARC fails where the sender's address is not enough",
                     )
-                    .hint("`mailu dns` prints the record that has to stand there; `mailu dns --check` compares"),
+                    .hint(format!("`mailu dns {options}` prints the record that has to stand there; `mailu dns {options} --check` compares")),
                 );
                 (
                     Outcome::Failed,

@@ -80,7 +80,8 @@ fn head(results: &str, signed: bool) -> Results {
 fn what_stands_at_the_head_is_judged() {
     let record = "dkim._domainkey.example.com";
     let judged = |results: &Results, read, key| {
-        let (outcome, _, findings) = authenticate(results, read, record, key);
+        let (outcome, _, findings) =
+            authenticate(results, read, record, key, "--domain mail.example.com");
         let ids: Vec<String> = findings.into_iter().map(|one| one.id).collect();
         (outcome, ids.join(" "))
     };

@@ -485,6 +485,7 @@ impl Walk<'_> {
     }
 
     fn connect(&mut self, begun: Instant) -> Option<(SmtpConnection, MailPort)> {
+        let options = self.config.options();
         let subject = |port: MailPort| format!("port {}", port.number());
         let Some(port) = self.open([MailPort::Submissions, MailPort::Submission]) else {
             let finding = Finding::error(
@@ -492,7 +493,7 @@ impl Walk<'_> {
                 "ports.mail",
                 "has neither 465 nor 587: nobody can hand mail in",
             )
-            .hint("`mailu config set ports.mail=…` with 465 in it, then `mailu apply`");
+            .hint(format!("`mailu config set {options} ports.mail=…` with 465 in it, then `mailu apply {options}`"));
             self.failed(
                 Stage::Connect,
                 begun,
@@ -508,7 +509,7 @@ impl Walk<'_> {
                 subject(port),
                 "leads nowhere: neither front nor Traefik publishes it",
             )
-            .hint("`mailu check` says what is missing");
+            .hint(format!("`mailu check {options}` says what is missing"));
             let detail = format!("port {} is not published", port.number());
             self.failed(Stage::Connect, begun, &detail, finding, &["front"]);
             return None;
@@ -534,7 +535,9 @@ impl Walk<'_> {
                     finding = finding.hint("Mailu has no certificate yet, and keeps mail ports shut until Let's Encrypt has given one");
                 }
                 let detail = format!("{place}: {why}");
-                let finding = finding.hint("`mailu status` shows how the services are");
+                let finding = finding.hint(format!(
+                    "`mailu status {options}` shows how the services are"
+                ));
                 self.failed(Stage::Connect, begun, &detail, finding, &["front"]);
                 None
             }
@@ -543,6 +546,7 @@ impl Walk<'_> {
 
     /// What the server's certificate says; a warning, if mail programs would not take it.
     fn certificate(&mut self, smtp: &SmtpConnection, port: MailPort) -> Option<String> {
+        let options = self.config.options();
         let chain = smtp.certificate_chain().ok()?;
         let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
         let name = self.config.mail_host.to_string();
@@ -573,7 +577,7 @@ impl Walk<'_> {
                 format!("port {}", port.number()),
                 format!("serves a certificate that {wrong}: mail programs warn, or refuse to connect"),
             )
-            .hint("`mailu certs` shows where certificates come from, and `mailu certs sync` takes a new one over"),
+            .hint(format!("`mailu certs {options}` shows where certificates come from, and `mailu certs sync {options}` takes a new one over")),
         );
         Some(format!("its certificate {wrong}"))
     }
@@ -604,14 +608,16 @@ impl Walk<'_> {
         let permanent = error.is_permanent();
         let finding = if permanent && user == self.config.admin_email.to_string() {
             finding
-                .hint("if the password was changed since the installation, put the new one into a file: `mailu test-email --password-file FILE`")
+                .hint(format!("if the password was changed since the installation, put the new one into a file: `mailu test-email {options} --password-file FILE`"))
                 .hint(format!("`mailu logs {options} --tail 20 admin` says why, in the line `Login attempt`"))
         } else if permanent {
             finding
                 .hint("check address and password; an account that needs tokens takes a token instead of the password")
                 .hint(format!("`mailu logs {options} --tail 20 admin` says why, in the line `Login attempt`"))
         } else {
-            finding.hint("`mailu status` shows how the services are")
+            finding.hint(format!(
+                "`mailu status {options}` shows how the services are"
+            ))
         };
         let detail = format!("{user}: {}", words(&error));
         self.failed(Stage::Login, begun, &detail, finding, &["admin", "smtp"]);
@@ -619,6 +625,7 @@ impl Walk<'_> {
     }
 
     fn not_accepted(&mut self, begun: Instant, error: &lettre::transport::smtp::Error) {
+        let options = self.config.options();
         let text = words(error);
         let finding = Finding::error(
             "delivery.submit",
@@ -631,11 +638,13 @@ impl Walk<'_> {
         );
         let lower = text.to_ascii_lowercase();
         let finding = if lower.contains("rate") && lower.contains("limit") {
-            finding.hint("the account has sent as much as it may for today: `mailu config get limits` shows the limits")
+            finding.hint(format!("the account has sent as much as it may for today: `mailu config get {options} limits` shows the limits"))
         } else if lower.contains("5.1.1") || lower.contains("user unknown") {
             finding.hint("check the recipient's address")
         } else {
-            finding.hint("`mailu status` shows how the services are")
+            finding.hint(format!(
+                "`mailu status {options}` shows how the services are"
+            ))
         };
         self.failed(
             Stage::Submit,
@@ -680,6 +689,7 @@ impl Walk<'_> {
     }
 
     fn queue(&mut self, trail: &mut Trail, answer: &str) -> bool {
+        let options = self.config.options();
         let begun = Instant::now();
         let patience = LOG_PATIENCE.min(self.left().max(PAUSE));
         let mut unreadable = None;
@@ -734,7 +744,7 @@ impl Walk<'_> {
             "smtp",
             "knows nothing of a message that was accepted: the port leads to another server than this deployment's",
         )
-        .hint("see who has the port: `mailu check`, and what Traefik's routers for it lead to");
+        .hint(format!("see who has the port: `mailu check {options}`, and what Traefik's routers for it lead to"));
         let detail =
             format!("accepted with `{answer}`, and neither in Postfix's log nor in its queue");
         self.failed(Stage::Queue, begun, &detail, finding, &["smtp"]);
@@ -805,7 +815,9 @@ impl Walk<'_> {
                     &id,
                 );
                 let finding = if inside.is_empty() {
-                    finding.hint("`mailu check` tries whether mail gets out of this host at all")
+                    finding.hint(format!(
+                        "`mailu check {options}` tries whether mail gets out of this host at all"
+                    ))
                 } else {
                     finding
                 };
@@ -849,6 +861,7 @@ impl Walk<'_> {
     }
 
     fn arrive(&mut self, begun: Instant, id: &str) -> Option<Found> {
+        let options = self.config.options();
         let subject = self.login.0.clone();
         let Some(port) = self.open([MailPort::Imaps, MailPort::Imap]) else {
             let why = "neither 993 nor 143 is among `ports.mail`, so that nobody can look";
@@ -861,7 +874,7 @@ impl Walk<'_> {
                 format!("port {}", port.number()),
                 "leads nowhere: neither front nor Traefik publishes it",
             )
-            .hint("`mailu check` says what is missing");
+            .hint(format!("`mailu check {options}` says what is missing"));
             let detail = format!("port {} is not published", port.number());
             self.failed(Stage::Arrive, begun, &detail, finding, &["front"]);
             return None;
@@ -888,7 +901,7 @@ impl Walk<'_> {
                             &subject,
                             "got the message into Junk: the spam filter took it for spam",
                         )
-                        .hint("`mailu logs antispam` says why, in the line with the message's identifier"),
+                        .hint(format!("`mailu logs {options} antispam` says why, in the line with the message's identifier")),
                     );
                 }
                 if let Some(why) = &found.kept {
@@ -948,7 +961,8 @@ impl Walk<'_> {
             (_, Some(signed)) => (signed.clone(), Key::Unknown),
             (None, None) => (domain.to_owned(), Key::Unknown),
         };
-        let (outcome, detail, findings) = delivery::authenticate(&results, read, &fqdn, key);
+        let (outcome, detail, findings) =
+            delivery::authenticate(&results, read, &fqdn, key, &self.config.options());
         self.report.results = results;
         self.report.findings.extend(findings);
         self.step(Stage::Authenticate, outcome, begun, &detail);
@@ -1028,6 +1042,7 @@ impl Walk<'_> {
 
     /// A login on the port for other servers would let passwords be guessed there, and be sent without TLS.
     fn auth_on_25(&mut self, place: std::net::SocketAddr) {
+        let options = self.config.options();
         let begun = Instant::now();
         let ask = || -> Result<bool, lettre::transport::smtp::Error> {
             let hello = hello();
@@ -1058,7 +1073,7 @@ impl Walk<'_> {
                     format!("port 25 at {place}"),
                     "offers log-ins, which belong on 465 and 587: passwords can be guessed there, or go in the open",
                 )
-                .hint("take what offers AUTH out of overrides/nginx and overrides/postfix, then `mailu restart front smtp`"),
+                .hint(format!("take what offers AUTH out of overrides/nginx and overrides/postfix, then `mailu restart {options} front smtp`")),
             );
         }
         self.tried("auth_on_25", outcome, begun, &said);
