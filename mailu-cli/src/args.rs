@@ -397,6 +397,9 @@ pub struct Dns {
     /// With --check: server to ask for every zone, ADDRESS or ADDRESS:PORT, instead of those that it is delegated to. May be repeated.
     #[arg(long, value_name = "ADDRESS", value_parser = dns_server, requires = "check")]
     pub nameserver: Vec<SocketAddr>,
+    /// With --check: certificates (PEM) of authorities to trust for MTA-STS policies, beside those that browsers do.
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub ca: Option<PathBuf>,
     /// Write a file for each zone into this directory. A file there that did not come from here is never replaced.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -22,6 +22,7 @@ mod formats;
 mod golden;
 mod guards;
 mod kill;
+mod lab;
 mod lost;
 mod operate;
 mod preflight;

@@ -18,6 +18,10 @@ want python3 python3
 want dig bind9-dnsutils
 want nsupdate bind9-dnsutils
 want named bind9
+want unbound unbound
+want ldns-signzone ldnsutils
+want opendkim-testkey opendkim-tools
+want ip iproute2
 # Pages are opened in it, in a letter that has their signs.
 want chromium chromium
 want chromedriver chromium-driver
@@ -49,6 +53,7 @@ if [ -n "$need" ]; then
 fi
 
 sh tests/tools/python.sh 'import dns, markdown_it, octodns' 'dnspython>=2.6,<3' 'markdown-it-py>=3,<5' 'octodns>=1.22,<2'
+sh tests/tools/python.sh 'import checkdmarc' 'checkdmarc>=6,<7'
 
 # Compose v2 is a static program in the next Debian release. Its package is taken from there, by the installed source
 # list with the release replaced, and unpacked; nothing else of that release is touched.

@@ -160,6 +160,7 @@ fn check(mailu: &Mailu, layout: &Layout, args: &Dns) -> Result<Published, Error>
     options.resolver = args.resolver;
     options.authoritative.clone_from(&args.nameserver);
     options.zone.clone_from(&args.zone);
+    options.authorities.clone_from(&args.ca);
     mailu.check_dns(layout, &options)
 }
 

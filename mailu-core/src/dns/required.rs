@@ -115,24 +115,9 @@ impl Builder<'_> {
         &mut self.records[last]
     }
 
-    fn public_ipv4(&self) -> Option<std::net::Ipv4Addr> {
-        let published = self.config.ports.address;
-        self.config.dns.ipv4.or_else(|| {
-            (self.config.publishes() && network::is_public(published.into())).then_some(published)
-        })
-    }
-
-    fn public_ipv6(&self) -> Option<std::net::Ipv6Addr> {
-        let published = self.config.ports.address6;
-        self.config.dns.ipv6.or_else(|| {
-            published
-                .filter(|address| self.config.publishes() && network::is_public((*address).into()))
-        })
-    }
-
     /// A and AAAA of `name`.
     fn addresses(&mut self, name: &str, zone: &str, why: &str) {
-        let (v4, v6) = (self.public_ipv4(), self.public_ipv6());
+        let (v4, v6) = (public_ipv4(self.config), public_ipv6(self.config));
         if let Some(address) = v4 {
             self.add("A", zone, name, Level::Required, Data::A { address }, why);
         } else if v6.is_none() {
@@ -426,25 +411,9 @@ impl Builder<'_> {
     /// The names of the addresses that mail leaves from.
     fn reverse(&mut self) {
         let config = self.config;
-        let own: Vec<IpAddr> = [
-            self.public_ipv4().map(IpAddr::from),
-            self.public_ipv6().map(IpAddr::from),
-        ]
-        .into_iter()
-        .flatten()
-        // Behind NAT, and nothing that the internet could look up.
-        .filter(|address| !matches!(address, IpAddr::V4(four) if four.is_private()))
-        .collect();
+        let own = own(config);
         let host = config.mail_host.to_string();
-        let mut leaving = own.clone();
-        for kind in [IpAddr::is_ipv4, IpAddr::is_ipv6] {
-            // Where mail leaves from other addresses, nobody sees the mail host's own of that kind.
-            if config.dns.egress.iter().any(kind) {
-                leaving.retain(|address| !kind(address));
-                leaving.extend(config.dns.egress.iter().filter(|address| kind(address)));
-            }
-        }
-        for address in leaving {
+        for address in leaving(config) {
             let name = reverse::name_of(address);
             let zone = reverse::zone_of(config, &name);
             let why = format!(
@@ -705,8 +674,48 @@ impl Builder<'_> {
     }
 }
 
+fn public_ipv4(config: &Config) -> Option<std::net::Ipv4Addr> {
+    let published = config.ports.address;
+    config.dns.ipv4.or_else(|| {
+        (config.publishes() && network::is_public(published.into())).then_some(published)
+    })
+}
+
+fn public_ipv6(config: &Config) -> Option<std::net::Ipv6Addr> {
+    let published = config.ports.address6;
+    config.dns.ipv6.or_else(|| {
+        published.filter(|address| config.publishes() && network::is_public((*address).into()))
+    })
+}
+
+/// The mail host's addresses that the internet could look up.
+fn own(config: &Config) -> Vec<IpAddr> {
+    [
+        public_ipv4(config).map(IpAddr::from),
+        public_ipv6(config).map(IpAddr::from),
+    ]
+    .into_iter()
+    .flatten()
+    // Behind NAT.
+    .filter(|address| !matches!(address, IpAddr::V4(four) if four.is_private()))
+    .collect()
+}
+
+/// The addresses that mail leaves from.
+pub(super) fn leaving(config: &Config) -> Vec<IpAddr> {
+    let mut all = own(config);
+    for kind in [IpAddr::is_ipv4, IpAddr::is_ipv6] {
+        // Where mail leaves from other addresses, nobody sees the mail host's own of that kind.
+        if config.dns.egress.iter().any(kind) {
+            all.retain(|address| !kind(address));
+            all.extend(config.dns.egress.iter().filter(|address| kind(address)));
+        }
+    }
+    all
+}
+
 /// Let's Encrypt's name in CAA records.
-const LETS_ENCRYPT: &str = "letsencrypt.org";
+pub(super) const LETS_ENCRYPT: &str = "letsencrypt.org";
 
 /// The addresses that mail leaves from, as SPF mechanisms (RFC 7208 §5.6).
 fn egress(config: &Config) -> impl Iterator<Item = String> {

@@ -22,6 +22,28 @@ pub(super) fn name_of(address: IpAddr) -> String {
     }
 }
 
+/// The address that a name of [`name_of`] is for.
+pub(super) fn address_of(name: &str) -> Option<IpAddr> {
+    if let Some(head) = name.strip_suffix(".in-addr.arpa") {
+        let mut parts: Vec<&str> = head.split('.').collect();
+        parts.reverse();
+        return parts
+            .join(".")
+            .parse::<std::net::Ipv4Addr>()
+            .ok()
+            .map(IpAddr::V4);
+    }
+    let head = name.strip_suffix(".ip6.arpa")?;
+    let mut nibbles: Vec<&str> = head.split('.').collect();
+    nibbles.reverse();
+    let groups: Vec<String> = nibbles.chunks(4).map(<[&str]>::concat).collect();
+    groups
+        .join(":")
+        .parse::<std::net::Ipv6Addr>()
+        .ok()
+        .map(IpAddr::V6)
+}
+
 /// The zone of that name: one of `dns.zones`, else the provider's, of which a /24 or /64 is taken for granted.
 pub(super) fn zone_of(config: &Config, name: &str) -> String {
     let own = config

@@ -31,7 +31,7 @@ pub struct Merged {
 
 /// What a term says about a sender that it matches (RFC 7208 §4.6.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Qualifier {
+pub(super) enum Qualifier {
     Pass,
     Fail,
     Softfail,
@@ -40,7 +40,7 @@ enum Qualifier {
 
 /// One term, its name in lower case; the rest as written, because upper case means something in macros (RFC 7208 §7.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Term {
+pub(super) enum Term {
     /// `mx`, `ip4:192.0.2.1`: the rest begins with `:` or `/`, or is empty.
     Mechanism(Qualifier, String, String),
     /// `redirect=example.net`.
@@ -50,7 +50,7 @@ enum Term {
 }
 
 impl Term {
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let end = text.find([':', '/', '=']).unwrap_or(text.len());
         let (head, rest) = text.split_at(end);
         let letters = |name: &str| {
@@ -82,7 +82,7 @@ impl Term {
     }
 
     /// The rule that it breaks (RFC 7208 §5, §6, §7.1): one such term makes the whole record void.
-    fn broken(&self) -> Option<&'static str> {
+    pub(super) fn broken(&self) -> Option<&'static str> {
         const DOMAIN: &str =
             "must name a domain, in which `%` stands before `{…}`, `%`, `_` or `-`";
         match self {
@@ -195,7 +195,7 @@ fn canonical(rest: &str) -> String {
 }
 
 /// The network of `ip4` and `ip6`, without host bits.
-fn network(name: &str, rest: &str) -> Option<IpNet> {
+pub(super) fn network(name: &str, rest: &str) -> Option<IpNet> {
     let text = rest.strip_prefix(':')?;
     let net: IpNet = match name {
         "ip4" => text

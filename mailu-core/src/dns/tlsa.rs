@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use sha2::Digest as _;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::record::Data;
@@ -114,6 +115,50 @@ fn of_chain(chain: &[Vec<u8>], host: &str, lasting: bool) -> Result<Vec<Data>, M
         (false, _) => Ok(all),
         (true, false) => Err(Missing::OtherName),
         (true, true) => Err(Missing::NoAuthority),
+    }
+}
+
+/// Whether a TLSA record, in presentation form, is for `chain`, shown by `host` (RFC 7671 §5). Usages 0 and 1 never are (RFC 7672 §3.1.3).
+pub(super) fn holds(record: &str, chain: &[Vec<u8>], host: &str) -> bool {
+    let mut parts = record.split_whitespace();
+    let mut number = || parts.next().and_then(|text| text.parse::<u8>().ok());
+    let (Some(usage), Some(selector), Some(matching)) = (number(), number(), number()) else {
+        return false;
+    };
+    let association = parts.collect::<String>().to_ascii_lowercase();
+    let fits = |der: &[u8]| {
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else {
+            return false;
+        };
+        let what = if selector == 0 {
+            der
+        } else {
+            certificate.public_key().raw
+        };
+        let hex = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
+        let there = match matching {
+            0 => hex(what),
+            1 => sha256(what),
+            2 => hex(&sha2::Sha512::digest(what)),
+            _ => return false,
+        };
+        there == association
+    };
+    let Some((own, others)) = chain.split_first() else {
+        return false;
+    };
+    match usage {
+        3 => fits(own),
+        2 => {
+            let named = X509Certificate::from_der(own).is_ok_and(|(_, own)| is_for(&own, host));
+            named && others.iter().any(|der| fits(der))
+        }
+        _ => false,
     }
 }
 

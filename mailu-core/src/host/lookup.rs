@@ -52,12 +52,32 @@ pub(super) fn ask(
     kind: RecordType,
     signed: bool,
 ) -> Result<Message, String> {
+    question(server, name, kind, signed, false)
+}
+
+/// The same, for whatever is there, whether its signatures verify or not (the CD bit, RFC 4035 §3.2.2).
+pub(super) fn ask_unchecked(
+    server: SocketAddr,
+    name: &str,
+    kind: RecordType,
+) -> Result<Message, String> {
+    question(server, name, kind, true, true)
+}
+
+fn question(
+    server: SocketAddr,
+    name: &str,
+    kind: RecordType,
+    signed: bool,
+    unchecked: bool,
+) -> Result<Message, String> {
     let name = Name::from_ascii(name).map_err(|error| error.to_string())?;
     #[expect(clippy::cast_possible_truncation, reason = "any sixteen bits do")]
     let id = OsRng.next_u32() as u16;
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     message.metadata.authentic_data = signed;
+    message.metadata.checking_disabled = unchecked;
     message.add_query(Query::query(name, kind));
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD).set_dnssec_ok(signed);

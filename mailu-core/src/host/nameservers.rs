@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -10,18 +11,23 @@ use std::thread;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
 
-use super::lookup;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
 use super::root::Mailu;
-use crate::dns::check::{self, Facts, Question, Reply, Report, Seen, Servers};
-use crate::dns::is_reverse;
-use crate::error::Error;
+use super::{lookup, policy, served, trust};
+use crate::dns::check::{self, Expected, Facts, Question, Reply, Report, Seen, Servers, Shown};
+use crate::dns::{Report as Records, is_reverse};
+use crate::error::{Error, ErrorKind};
 use crate::paths::Layout;
 use crate::preflight::Lookup;
 
 /// How many questions are under way at a time.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 64;
 /// So many servers of a zone are asked; more only take time.
 const SERVERS: usize = 8;
+/// What was found out may make one ask more: includes of includes. A tree that is deeper is none that receivers follow.
+const ROUNDS: usize = 32;
 /// After so many questions without any answer, a server is not asked again.
 const SILENT: usize = 2;
 
@@ -35,6 +41,8 @@ pub struct DnsOptions {
     pub authoritative: Vec<SocketAddr>,
     /// Only this zone.
     pub zone: Option<String>,
+    /// A file with certificates (PEM) of authorities to trust beside those that browsers do, for MTA-STS policies.
+    pub authorities: Option<PathBuf>,
 }
 
 impl Mailu {
@@ -42,33 +50,176 @@ impl Mailu {
     ///
     /// # Errors
     ///
-    /// As [`Mailu::dns`]. Name servers that do not answer are part of the report.
+    /// As [`Mailu::dns`], and [`ErrorKind::InvalidInput`] for a file of authorities that cannot be read. Name servers that do not
+    /// answer are part of the report.
     pub fn check_dns(&self, layout: &Layout, options: &DnsOptions) -> Result<Report, Error> {
-        let (_, mut records) = self.dns(layout)?;
+        let (config, mut records) = self.dns(layout)?;
         if let Some(zone) = &options.zone {
             records.zones.retain(|one| one.zone == *zone);
         }
+        let more = options.authorities.as_deref().map(certificates);
+        let more = more.transpose()?.unwrap_or_default();
         let resolvers = match options.resolver {
             Some(server) => vec![server],
             None => lookup::system(),
         };
-        let mut places: BTreeMap<String, Vec<Server>> = BTreeMap::new();
-        let mut facts = Facts::default();
-        for zone in records.zones.iter().map(|one| one.zone.as_str()) {
-            let found = servers(&resolvers, zone, &options.authoritative);
-            let known = match found {
-                Ok(servers) => {
-                    let names = servers.iter().map(|one| one.label.clone()).collect();
-                    places.insert(zone.to_owned(), servers);
-                    Servers::Known(names)
-                }
-                Err(other) => other,
-            };
-            facts.zones.insert(zone.to_owned(), known);
-        }
-        facts.replies = asked(&resolvers, &check::questions(&records), &places);
-        Ok(check::judge(&records, &facts))
+        Ok(published(
+            &records,
+            &Expected::new(&config),
+            &resolvers,
+            &options.authoritative,
+            &more,
+        ))
     }
+}
+
+/// Compares `records` with what is published: asks `resolvers` where the zones are, unless `authoritative` servers are given, and
+/// believes `authorities` beside those of browsers.
+fn published(
+    records: &Records,
+    expected: &Expected,
+    resolvers: &[SocketAddr],
+    authoritative: &[SocketAddr],
+    authorities: &[CertificateDer<'static>],
+) -> Report {
+    let zones: Vec<&str> = records.zones.iter().map(|one| one.zone.as_str()).collect();
+    let mut facts = Facts::default();
+    let mut places: BTreeMap<String, Vec<Server>> = BTreeMap::new();
+    let validates = resolvers
+        .first()
+        .is_some_and(|server| trust::validates(*server));
+    let found = at_once(&zones, |zone| {
+        let trust = if is_reverse(zone) {
+            None
+        } else {
+            Some(trust::of(resolvers, zone, validates))
+        };
+        (servers(resolvers, zone, authoritative), trust)
+    });
+    for (zone, (found, trust)) in zones.iter().zip(found) {
+        let known = match found {
+            Ok(servers) => {
+                let names = servers.iter().map(|one| one.label.clone()).collect();
+                places.insert((*zone).to_owned(), servers);
+                Servers::Known(names)
+            }
+            Err(other) => other,
+        };
+        facts.zones.insert((*zone).to_owned(), known);
+        if let Some(trust) = trust {
+            facts.trust.insert((*zone).to_owned(), trust);
+        }
+    }
+    facts.replies = asked(resolvers, &check::questions(records), &places);
+    facts.bogus = trust::bogus(resolvers, records, &facts);
+    for _ in 0..ROUNDS {
+        let wanted = check::wanted(records, expected, &facts);
+        if wanted.is_empty() {
+            break;
+        }
+        let names: Vec<(String, &'static str)> = wanted.names.into_iter().collect();
+        let replies = at_once(&names, |(name, kind)| {
+            elsewhere(resolvers, &zones, &places, name, kind)
+        });
+        facts.outside.extend(names.into_iter().zip(replies));
+        let domains: Vec<String> = wanted.policies.into_iter().collect();
+        let policies = at_once(&domains, |domain| {
+            policy::fetch(resolvers, domain, authorities)
+        });
+        facts.policies.extend(domains.into_iter().zip(policies));
+        if wanted.chains {
+            facts.shown = Some(shown(resolvers, &records.mail_host));
+        }
+    }
+    check::judge(records, expected, &facts)
+}
+
+/// The certificates in a file.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let wrong = |why: String| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "dns.authorities",
+            format!("read certificates from {}: {why}", path.display()),
+        )
+        .hint("name a file with one or more certificates in PEM form: `--ca FILE`")
+    };
+    let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
+        .map_err(|error| wrong(error.to_string()))?
+        .collect();
+    let all = all.map_err(|error| wrong(error.to_string()))?;
+    if all.is_empty() {
+        return Err(wrong("there is none in it".to_owned()));
+    }
+    Ok(all)
+}
+
+/// Calls `run` for each of `items`, several at a time; the results are in their order.
+pub(super) fn at_once<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    let result = run(item);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((at, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut all = done.into_inner().unwrap_or_default();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What is said of a name that no record of ours has: by its own servers if it lies in one of our zones, else by the resolver.
+fn elsewhere(
+    resolvers: &[SocketAddr],
+    zones: &[&str],
+    places: &BTreeMap<String, Vec<Server>>,
+    name: &str,
+    kind: &'static str,
+) -> Reply {
+    if let Some(zone) = check::zone_of(zones, name) {
+        let question = Question::new(zone, name, kind);
+        let replies = places.get(zone).into_iter().flatten();
+        // A zone may begin below it, of which its servers know nothing.
+        let reply = replies
+            .map(|server| ask(resolvers, &question, server))
+            .find(|reply| !matches!(reply, Reply::Failed(_)));
+        if let Some(reply) = reply {
+            return reply;
+        }
+    }
+    let Ok(number) = kind.parse::<RecordType>() else {
+        return Reply::Failed(format!("{kind} is no type of records"));
+    };
+    match lookup::first(resolvers, &format!("{name}."), number) {
+        Err(why) => Reply::Failed(why),
+        Ok(answer) => reply_of(&answer, number),
+    }
+}
+
+/// What port 25 of the mail host shows.
+fn shown(resolvers: &[SocketAddr], host: &str) -> Shown {
+    let addresses = match lookup::addresses(resolvers, host) {
+        Lookup::Found { addresses, .. } => addresses,
+        Lookup::Failed(why) => return Shown::Unknown(why),
+        _ => Vec::new(),
+    };
+    let mut last = format!("{host} has no address");
+    for address in addresses {
+        match served::chains(SocketAddr::new(address, 25), host) {
+            Ok(chains) => return Shown::Chains(chains),
+            Err(why) => last = why,
+        }
+    }
+    Shown::Unknown(last)
 }
 
 /// A name server of a zone.
@@ -174,24 +325,21 @@ fn asked(
             servers.map(move |server| (question, server))
         })
         .collect();
-    let next = AtomicUsize::new(0);
-    let replies = Mutex::new(BTreeMap::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(work.len()) {
-            scope.spawn(|| {
-                while let Some((question, server)) = work.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let reply = ask(resolvers, question, server);
-                    if let Ok(mut replies) = replies.lock() {
-                        let of: &mut BTreeMap<String, Reply> =
-                            replies.entry((*question).clone()).or_default();
-                        of.insert(server.label.clone(), reply);
-                    }
-                }
-            });
-        }
+    let all = at_once(&work, |(question, server)| {
+        (
+            *question,
+            server.label.clone(),
+            ask(resolvers, question, server),
+        )
     });
-    replies.into_inner().unwrap_or_default()
+    let mut replies: BTreeMap<Question, BTreeMap<String, Reply>> = BTreeMap::new();
+    for (question, server, reply) in all {
+        replies
+            .entry(question.clone())
+            .or_default()
+            .insert(server, reply);
+    }
+    replies
 }
 
 fn ask(resolvers: &[SocketAddr], question: &Question, server: &Server) -> Reply {
@@ -239,6 +387,19 @@ fn ask(resolvers: &[SocketAddr], question: &Question, server: &Server) -> Reply 
     Reply::Found { records, alias }
 }
 
+/// A resolver's answer, which has followed aliases already.
+fn reply_of(answer: &Message, kind: RecordType) -> Reply {
+    let (records, alias) = read(answer, kind);
+    if records.is_empty() && alias.is_none() {
+        return if answer.metadata.response_code == ResponseCode::NXDomain {
+            Reply::Absent
+        } else {
+            Reply::Empty
+        };
+    }
+    Reply::Found { records, alias }
+}
+
 /// The records of a type in an answer, and the alias that led to them.
 fn read(answer: &Message, kind: RecordType) -> (Vec<Seen>, Option<String>) {
     let dotted = |name: &hickory_proto::rr::Name| {
@@ -262,6 +423,7 @@ fn read(answer: &Message, kind: RecordType) -> (Vec<Seen>, Option<String>) {
             RData::A(address) => address.0.to_string(),
             RData::AAAA(address) => address.0.to_string(),
             RData::CNAME(target) => dotted(&target.0),
+            RData::SOA(soa) => soa.serial.to_string(),
             RData::PTR(target) => dotted(&target.0),
             RData::MX(mx) => format!("{} {}", mx.preference, dotted(&mx.exchange)),
             RData::SRV(srv) => format!(

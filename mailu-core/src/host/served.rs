@@ -2,9 +2,10 @@
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConnection;
+use rustls::{ClientConfig, ClientConnection, SignatureScheme};
 
 use super::{certificate, tls};
 use crate::certs::Certificate;
@@ -23,6 +24,52 @@ pub(super) fn ask(
     name: &str,
     now: i64,
 ) -> Result<Certificate, String> {
+    let chain = shown(address, starttls, name, tls::any_certificate()?)?;
+    let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+    certificate::described(&chain, now)
+        .ok_or_else(|| "it showed no certificate that can be read".to_owned())
+}
+
+/// The chains that port 25 at `address` shows after STARTTLS: to who takes RSA keys only, and to who takes none of them.
+pub(super) fn chains(address: SocketAddr, name: &str) -> Result<Vec<Vec<Vec<u8>>>, String> {
+    let rsa: fn(SignatureScheme) -> bool = |scheme| {
+        matches!(
+            scheme,
+            SignatureScheme::RSA_PKCS1_SHA256
+                | SignatureScheme::RSA_PKCS1_SHA384
+                | SignatureScheme::RSA_PKCS1_SHA512
+                | SignatureScheme::RSA_PSS_SHA256
+                | SignatureScheme::RSA_PSS_SHA384
+                | SignatureScheme::RSA_PSS_SHA512
+        )
+    };
+    let ecdsa: fn(SignatureScheme) -> bool = |scheme| {
+        matches!(
+            scheme,
+            SignatureScheme::ECDSA_NISTP256_SHA256
+                | SignatureScheme::ECDSA_NISTP384_SHA384
+                | SignatureScheme::ED25519
+        )
+    };
+    let mut all: Vec<Vec<Vec<u8>>> = Vec::new();
+    let mut last = "it showed no certificate".to_owned();
+    for takes in [rsa, ecdsa] {
+        match shown(address, true, name, tls::any_certificate_signed(takes)?) {
+            Ok(chain) if !chain.is_empty() && !all.contains(&chain) => all.push(chain),
+            Ok(_) => {}
+            // It may have a certificate of the other kind only.
+            Err(why) => last = why,
+        }
+    }
+    if all.is_empty() { Err(last) } else { Ok(all) }
+}
+
+fn shown(
+    address: SocketAddr,
+    starttls: bool,
+    name: &str,
+    config: Arc<ClientConfig>,
+) -> Result<Vec<Vec<u8>>, String> {
     let mut stream =
         TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| error.to_string())?;
     let limited = stream
@@ -32,23 +79,17 @@ pub(super) fn ask(
     if starttls {
         start_tls(&stream).map_err(|error| patient(&error))?;
     }
-    let mut tls = ClientConnection::new(tls::any_certificate()?, tls::server_name(name)?)
+    let mut tls = ClientConnection::new(config, tls::server_name(name)?)
         .map_err(|error| error.to_string())?;
     while tls.is_handshaking() {
         tls.complete_io(&mut stream)
             .map_err(|error| patient(&error))?;
     }
-    let chain: Vec<&[u8]> = tls
-        .peer_certificates()
-        .unwrap_or_default()
-        .iter()
-        .map(AsRef::as_ref)
-        .collect();
-    let shown = certificate::described(&chain, now)
-        .ok_or_else(|| "it showed no certificate that can be read".to_owned());
+    let chain = tls.peer_certificates().unwrap_or_default();
+    let chain = chain.iter().map(|one| one.to_vec()).collect();
     tls.send_close_notify();
     let _ = tls.write_tls(&mut stream);
-    shown
+    Ok(chain)
 }
 
 fn patient(error: &io::Error) -> String {

@@ -3,10 +3,15 @@
 //! The model is that of the generator ([`super::records`]), so that the two cannot contradict each other. Records are judged by what
 //! they mean, not by how they are written: texts cut into strings otherwise, other orders of tags and further senders are no faults.
 
+mod expected;
 mod names;
+mod policy;
+mod sender;
 #[cfg(test)]
 mod tests;
 mod text;
+mod whole;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,6 +22,11 @@ use super::record::{Data, Level, Record};
 use super::reverse::is_reverse;
 use super::zone::Report as Records;
 use crate::finding::{Finding, Severity};
+
+pub use expected::Expected;
+pub use world::Wanted;
+use world::World;
+pub(crate) use world::zone_of;
 
 /// One question to a name server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +41,8 @@ pub struct Question {
 }
 
 impl Question {
-    fn new(zone: &str, name: impl Into<String>, kind: &'static str) -> Self {
+    /// The question for `kind` records of `name`, which lies in `zone`.
+    pub fn new(zone: &str, name: impl Into<String>, kind: &'static str) -> Self {
         Self {
             zone: zone.to_owned(),
             name: name.into(),
@@ -126,8 +137,54 @@ pub enum Servers {
 pub struct Facts {
     /// The servers of each zone.
     pub zones: BTreeMap<String, Servers>,
-    /// The replies of each server.
+    /// The replies of each server. Those about `SOA` records hold the serial alone.
     pub replies: BTreeMap<Question, BTreeMap<String, Reply>>,
+    /// What a validating resolver says of each zone. None for those that were not asked about.
+    pub trust: BTreeMap<String, Trust>,
+    /// Records of signed zones, by name and type, whose signatures do not verify. Why.
+    pub bogus: BTreeMap<(String, &'static str), String>,
+    /// What was asked beside that, by name and type.
+    pub outside: BTreeMap<(String, &'static str), Reply>,
+    /// The MTA-STS policy that is served for each domain.
+    pub policies: BTreeMap<String, Fetched>,
+    /// What port 25 of the mail host shows.
+    pub shown: Option<Shown>,
+}
+
+/// What a validating resolver says of a zone (RFC 4035 §4.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// It is signed, and that verifies.
+    Secure,
+    /// It is not signed, or nothing above vouches for its keys.
+    Insecure,
+    /// Its signatures do not verify, so that it does not exist for whoever validates. Why.
+    Bogus(String),
+    /// The resolver did not answer, or validates nothing. Why.
+    Unknown(String),
+}
+
+/// What came of fetching an MTA-STS policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fetched {
+    /// Its text.
+    Text(String),
+    /// There is none that a sender would take (RFC 8461 §3.3). Why.
+    Refused(String),
+    /// That could not be found out from here. Why.
+    Unknown(String),
+}
+
+/// What port 25 shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shown {
+    /// The chains, the server's certificate first, DER.
+    Chains(Vec<Vec<Vec<u8>>>),
+    /// That could not be found out. Why.
+    Unknown(String),
 }
 
 /// How a record is.
@@ -220,11 +277,21 @@ pub struct Report {
     pub zones: BTreeMap<String, Vec<Finding>>,
 }
 
+/// What mends signatures.
+const RESIGN: &str = "see that the DS record at your registrar is that of the key which your DNS provider signs with (after moving to another provider: the new one's, or none), and that the zone was signed again since its last change; `delv NAME` and dnsviz.net show the broken link";
+
 /// A name that nobody has, in every zone: who answers for it answers for everything.
 const NOBODY: &str = "mailu-asks-whether-every-name-is-here";
 
-fn doubled(record: &Record) -> String {
-    format!("{}.{}", record.fqdn, record.zone)
+/// Where a record gets to when a form appends by itself what was typed already.
+fn doubled(record: &Record) -> Vec<String> {
+    let mut all = vec![format!("{}.{}", record.fqdn, record.zone)];
+    for start in ["_domainkey.", "_dmarc.", "_mta-sts.", "_smtp._tls."] {
+        if let Some((head, domain)) = record.fqdn.split_once(start) {
+            all.push(format!("{head}{start}{start}{domain}"));
+        }
+    }
+    all
 }
 
 fn label(record: &Record) -> &str {
@@ -234,9 +301,20 @@ fn label(record: &Record) -> &str {
 /// What has to be asked to judge `records`.
 pub fn questions(records: &Records) -> Vec<Question> {
     let mut all = BTreeSet::new();
+    let names: Vec<&str> = records
+        .zones
+        .iter()
+        .map(|zone| zone.zone.as_str())
+        .collect();
+    let host = &records.mail_host;
+    if let Some(zone) = zone_of(&names, host) {
+        all.insert(Question::new(zone, format!("_25._tcp.{host}"), "TLSA"));
+        all.insert(Question::new(zone, host, "AAAA"));
+    }
     for zone in &records.zones {
         let name = &zone.zone;
         if !is_reverse(name) {
+            all.insert(Question::new(name, name, "SOA"));
             for kind in ["A", "TXT"] {
                 all.insert(Question::new(name, format!("{NOBODY}.{name}"), kind));
             }
@@ -247,7 +325,9 @@ pub fn questions(records: &Records) -> Vec<Question> {
                 continue;
             }
             if record.level != Level::Optional {
-                all.insert(Question::new(name, doubled(record), record.kind));
+                for place in doubled(record) {
+                    all.insert(Question::new(name, place, record.kind));
+                }
             }
             match record.kind {
                 // Addresses do as well.
@@ -271,13 +351,22 @@ pub fn questions(records: &Records) -> Vec<Question> {
 /// Where DMARC records are put by mistake.
 fn misplaced(record: &Record) -> Vec<String> {
     let domain = record.fqdn.strip_prefix("_dmarc.").unwrap_or_default();
-    vec![domain.to_owned(), format!("dmarc.{domain}")]
+    vec![
+        domain.to_owned(),
+        format!("dmarc.{domain}"),
+        format!("_dmarc.www.{domain}"),
+        format!("_dmarc.mail.{domain}"),
+        format!("_demarc.{domain}"),
+        format!("_dmark.{domain}"),
+    ]
 }
 
 /// A record's judgement by one reply.
 struct Judgement {
     state: State,
     findings: Vec<Finding>,
+    /// Whether what is found may only follow from what is wrong with other records.
+    rests: bool,
 }
 
 impl Judgement {
@@ -285,13 +374,29 @@ impl Judgement {
         Self {
             state: State::Right,
             findings: Vec::new(),
+            rests: false,
         }
+    }
+
+    /// What cannot be told.
+    fn unknown() -> Self {
+        Self {
+            state: State::Unknown,
+            findings: Vec::new(),
+            rests: false,
+        }
+    }
+
+    fn resting_on_others(mut self, rests: bool) -> Self {
+        self.rests = rests;
+        self
     }
 
     fn of(state: State, finding: Finding) -> Self {
         Self {
             state,
             findings: vec![finding],
+            rests: false,
         }
     }
 }
@@ -327,6 +432,17 @@ fn replace(record: &Record) -> String {
 struct Judge<'a> {
     facts: &'a Facts,
     all: Vec<&'a Record>,
+    expected: &'a Expected,
+    world: World<'a>,
+    mail_host: &'a str,
+}
+
+/// What is said of one record.
+struct Said {
+    state: State,
+    seen: Vec<String>,
+    findings: Vec<Finding>,
+    rests: bool,
 }
 
 impl Judge<'_> {
@@ -348,7 +464,18 @@ impl Judge<'_> {
             .find(|reply| !reply.failed())
     }
 
-    fn record(&self, record: &Record, findings: &mut Vec<Finding>) -> (State, Vec<String>) {
+    fn record(&self, record: &Record) -> Said {
+        let said = |state, seen, findings| Said {
+            state,
+            seen,
+            findings,
+            rests: false,
+        };
+        if let Some(why) = self.facts.bogus.get(&(record.fqdn.clone(), record.kind)) {
+            let found = Finding::error("dnssec.bogus", &record.fqdn, format!("has {} records whose DNSSEC signature does not verify: for whoever validates they are not there ({why})", record.kind))
+                .hint(RESIGN);
+            return said(State::Wrong, Vec::new(), vec![found]);
+        }
         let replies = self.replies(&record.zone, &record.fqdn, record.kind);
         let answered: Vec<&(&str, &Reply)> = replies
             .iter()
@@ -359,7 +486,7 @@ impl Judge<'_> {
             .map(|(server, reply)| (*server, *reply, self.judge(record, reply)))
             .collect();
         let Some((_, reply, worst)) = judged.iter().max_by_key(|(_, _, one)| one.state) else {
-            return (State::Unknown, Vec::new());
+            return said(State::Unknown, Vec::new(), Vec::new());
         };
         let seen = if worst.state == State::Right {
             Vec::new()
@@ -372,52 +499,55 @@ impl Judge<'_> {
                 .filter(|(_, _, one)| !one.state.serves())
                 .map(|(server, ..)| *server)
                 .collect();
-            findings.push(
-                Finding::warning(
+            let found = Finding::warning(
                     "ns.consistent",
                     &record.fqdn,
                     format!("{} is not the same at all name servers yet: not at {}", record.kind, behind.join(", ")),
                 )
-                .hint("wait until all have it; if that takes more than an hour, ask your DNS provider, or look whether the zone was changed at an earlier one"),
-            );
-            return (State::Partial, seen);
+                .hint("wait until all have it; if that takes more than an hour, ask your DNS provider, or look whether the zone was changed at an earlier one");
+            return said(State::Partial, seen, vec![found]);
         }
         let state = worst.state;
         if state == State::Missing
             && let Some(found) = self.doubled(record)
         {
-            findings.push(found);
-            return (State::Wrong, seen);
+            return said(State::Wrong, seen, vec![found]);
         }
         let worst = judged
             .into_iter()
             .map(|(_, _, one)| one)
             .find(|one| one.state == state);
-        findings.extend(worst.map(|one| one.findings).unwrap_or_default());
-        (state, seen)
+        let worst = worst.unwrap_or_else(Judgement::unknown);
+        Said {
+            state,
+            seen,
+            findings: worst.findings,
+            rests: worst.rests,
+        }
     }
 
     /// The record under a name that has the zone's name twice: forms append it by themselves.
     fn doubled(&self, record: &Record) -> Option<Finding> {
-        let name = doubled(record);
-        let reply = self.reply(&record.zone, &name, record.kind)?;
-        if self.judge(record, reply).state == State::Missing || self.wild(record, reply) {
-            return None;
-        }
+        let name = doubled(record).into_iter().find(|name| {
+            self.reply(&record.zone, name, record.kind)
+                .is_some_and(|reply| {
+                    self.judge(record, reply).state != State::Missing && !self.wild(record, reply)
+                })
+        })?;
         Some(
             finding(
                 record,
                 "ns.double",
                 format!(
-                    "is not there, but {name} is: the provider's form has added {} by itself",
-                    record.zone
+                    "is not there, but {name} is: the provider's form adds by itself what was typed"
                 ),
             )
             .value(record.kind)
             .hint(format!(
                 "in zone {}: change the host from `{}` to `{}`",
                 record.zone,
-                record.fqdn,
+                name.strip_suffix(&format!(".{}", record.zone))
+                    .unwrap_or(&name),
                 record.name()
             )),
         )
@@ -435,7 +565,10 @@ impl Judge<'_> {
             return Judgement::right();
         };
         match (data, label(record)) {
-            (Data::Txt { text }, "SPF") => text::sender_policy(record, text, reply),
+            (Data::Txt { text }, "SPF") => text::sender_policy(record, text, reply, &|there| {
+                let senders = &self.expected.senders;
+                sender::look(&self.world, there, &record.fqdn, self.mail_host, senders)
+            }),
             (Data::Txt { text }, "DKIM") => text::dkim(record, text, reply),
             (Data::Txt { text }, "DMARC") => {
                 let elsewhere = misplaced(record).into_iter().find(|name| {
@@ -445,7 +578,7 @@ impl Judge<'_> {
                 text::dmarc(record, text, reply, elsewhere)
             }
             (Data::Txt { text }, _) => text::other(record, text, reply),
-            (Data::Mx { exchange, .. }, _) => names::mx(record, exchange, reply),
+            (Data::Mx { exchange, .. }, _) => names::mx(record, exchange, reply, &self.world),
             (Data::A { .. } | Data::Aaaa { .. }, _) => names::address(record, data, reply),
             (Data::Cname { target }, _) => names::alias(
                 record,
@@ -461,7 +594,7 @@ impl Judge<'_> {
                 },
                 &self.addresses(target),
             ),
-            (Data::Ptr { target }, _) => names::reverse(record, target, reply),
+            (Data::Ptr { target }, _) => names::reverse(record, target, reply, &self.world),
             (Data::Caa { .. }, _) => names::caa(record, data, reply),
             (Data::Srv { .. } | Data::Tlsa { .. }, _) => names::exact(record, data, reply),
         }
@@ -481,6 +614,13 @@ impl Judge<'_> {
 
     /// What is wrong with a zone as a whole; whether its records can be judged.
     fn zone(&self, zone: &str, findings: &mut Vec<Finding>, uncertain: &mut bool) -> bool {
+        if let Some(Trust::Bogus(why)) = self.facts.trust.get(zone) {
+            findings.push(
+                Finding::error("dnssec.bogus", zone, format!("has DNSSEC signatures that do not verify, so that it does not exist for whoever validates: no mail comes, and no authority issues certificates ({why})"))
+                    .hint(RESIGN),
+            );
+            return false;
+        }
         let servers = match self.facts.zones.get(zone) {
             Some(Servers::Known(servers)) if !servers.is_empty() => servers,
             Some(Servers::Absent) => {
@@ -545,7 +685,9 @@ impl Judge<'_> {
         }
         for (kind, what) in [("TXT", "texts"), ("A", "addresses")] {
             let any = self.reply(zone, &format!("{NOBODY}.{zone}"), kind);
-            if let Some(record) = any.and_then(|reply| reply.records().first()) {
+            let alias = any.and_then(Reply::alias).filter(|_| kind == "TXT");
+            let first = any.and_then(|reply| reply.records().first());
+            if let Some(record) = first.map(ToString::to_string).or(alias.map(str::to_owned)) {
                 findings.push(
                     Finding::warning("ns.wildcard", zone, format!("has {what} for every name (a wildcard), so that records which are missing look as if they were wrong"))
                         .value(record)
@@ -558,7 +700,21 @@ impl Judge<'_> {
 }
 
 /// Compares `records` with what name servers say.
-pub fn judge(records: &Records, facts: &Facts) -> Report {
+pub fn judge(records: &Records, expected: &Expected, facts: &Facts) -> Report {
+    run(records, expected, facts).0
+}
+
+/// What is still to be found out before [`judge`] knows all that it can. With the answers more may be wanted.
+pub fn wanted(records: &Records, expected: &Expected, facts: &Facts) -> Wanted {
+    run(records, expected, facts).1
+}
+
+fn run(records: &Records, expected: &Expected, facts: &Facts) -> (Report, Wanted) {
+    let zones: Vec<&str> = records
+        .zones
+        .iter()
+        .map(|zone| zone.zone.as_str())
+        .collect();
     let judge = Judge {
         facts,
         all: records
@@ -566,6 +722,9 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
             .iter()
             .flat_map(|zone| &zone.records)
             .collect(),
+        expected,
+        world: World::new(facts, zones),
+        mail_host: &records.mail_host,
     };
     let mut findings = Vec::new();
     let mut uncertain = false;
@@ -574,20 +733,33 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
     let since = |findings: &[Finding], before: usize| -> Vec<Finding> {
         findings.iter().skip(before).cloned().collect()
     };
+    let mut resting: Vec<(String, Finding)> = Vec::new();
+    let mut known_zones = BTreeSet::new();
     for zone in &records.zones {
         let before = findings.len();
         let known = judge.zone(&zone.zone, &mut findings, &mut uncertain);
+        let stale = known && judge.stale(&zone.zone, &mut findings);
+        if known {
+            known_zones.insert(zone.zone.as_str());
+        }
         zones.insert(zone.zone.clone(), since(&findings, before));
         for record in &zone.records {
             let before = findings.len();
             let (state, seen) = if record.data.is_none() {
                 (State::Open, Vec::new())
             } else if known {
-                judge.record(record, &mut findings)
+                let said = judge.record(record);
+                for one in said.findings {
+                    if said.rests {
+                        resting.push((record.id.clone(), one));
+                    } else if !(stale && one.id == "ns.consistent") {
+                        findings.push(one);
+                    }
+                }
+                (said.state, said.seen)
             } else {
                 (State::Unknown, Vec::new())
             };
-            uncertain |= state == State::Unknown;
             all.push(Checked {
                 id: record.id.clone(),
                 zone: record.zone.clone(),
@@ -601,8 +773,23 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
             });
         }
     }
+    let waiting = resting.clone();
+    judge.resting(resting, &mut all, &mut findings);
+    for (id, finding) in waiting {
+        if findings.contains(&finding)
+            && let Some(record) = all.iter_mut().find(|record| record.id == id)
+        {
+            record.findings.push(finding);
+        }
+    }
+    judge.reports(&all, &mut findings);
+    uncertain |= judge.policies(&all, &mut findings);
+    judge.authorities(&known_zones, &mut findings);
+    judge.pinned(&known_zones, &mut findings);
+    judge.unexpected(&known_zones, &mut findings);
+    uncertain |= all.iter().any(|one| one.state == State::Unknown);
     findings.sort_by_key(|one| std::cmp::Reverse(one.severity));
-    Report {
+    let report = Report {
         schema: 1,
         mail_host: records.mail_host.clone(),
         complete: !findings.iter().any(|one| one.severity == Severity::Error)
@@ -614,5 +801,6 @@ pub fn judge(records: &Records, facts: &Facts) -> Report {
         records: all,
         findings,
         zones,
-    }
+    };
+    (report, judge.world.wanted())
 }

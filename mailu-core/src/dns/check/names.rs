@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::world::World;
 use super::{Judgement, Reply, Seen, State, add, finding, form, replace};
 use crate::dns::record::{Data, Level, Record};
 use crate::finding::Finding;
 
 /// The records in presentation form.
-fn plain(reply: &Reply) -> Vec<&str> {
+pub(super) fn plain(reply: &Reply) -> Vec<&str> {
     reply
         .records()
         .iter()
@@ -31,12 +32,50 @@ fn absolute(name: &str) -> String {
 }
 
 /// The host of `preference host`.
-fn exchange(text: &str) -> &str {
+pub(super) fn exchange(text: &str) -> &str {
     text.split_whitespace().nth(1).unwrap_or_default()
 }
 
+/// What is wrong with a mail server's name, whoever it belongs to.
+fn mx_fault(world: &World<'_>, name: &str, record: &Record) -> Option<(&'static str, String)> {
+    let bare = name.trim_end_matches('.');
+    if bare.parse::<IpAddr>().is_ok() {
+        return Some((
+            "mx.ip",
+            format!(
+                "names the address {bare} as its mail server, where a host name has to stand (RFC 1035 §3.3.9)"
+            ),
+        ));
+    }
+    let zone = &record.zone;
+    if bare.ends_with(&format!(".{zone}.{zone}")) {
+        return Some((
+            "mx.dot",
+            format!(
+                "names the mail server {name}: the zone was added to a name that had no final dot"
+            ),
+        ));
+    }
+    let (four, six) = (world.ask(bare, "A")?, world.ask(bare, "AAAA")?);
+    if let Some(target) = four.alias().or(six.alias()) {
+        return Some((
+            "mx.cname",
+            format!(
+                "names the mail server {name}, which is an alias of {target}; some senders do not follow it (RFC 2181 §10.3)"
+            ),
+        ));
+    }
+    let nothing = |reply: &Reply| matches!(reply, Reply::Empty | Reply::Absent);
+    (nothing(four) && nothing(six)).then(|| {
+        (
+            "mx.noaddr",
+            format!("names the mail server {name}, which has no address"),
+        )
+    })
+}
+
 /// RFC 5321 §5.1, RFC 7505.
-pub(super) fn mx(record: &Record, host: &str, reply: &Reply) -> Judgement {
+pub(super) fn mx(record: &Record, host: &str, reply: &Reply, world: &World<'_>) -> Judgement {
     if let Some(target) = reply.alias() {
         return Judgement::of(
             State::Wrong,
@@ -48,19 +87,6 @@ pub(super) fn mx(record: &Record, host: &str, reply: &Reply) -> Judgement {
     if all.is_empty() {
         return missing(record, "mx.present");
     }
-    let ours = absolute(host);
-    if all.contains(&ours.as_str()) {
-        let others: Vec<&str> = all.iter().copied().filter(|name| *name != ours).collect();
-        if others.is_empty() {
-            return Judgement::right();
-        }
-        return Judgement::of(
-            State::Accepted,
-            Finding::warning("mx.others", &record.fqdn, "has other mail servers beside this one: part of the mail goes there")
-                .value(others.join(", "))
-                .hint("remove them, unless they are backup servers of your own that hand everything over to this one"),
-        );
-    }
     let wrong = |id: &str, message: String| {
         Judgement::of(
             State::Wrong,
@@ -69,30 +95,36 @@ pub(super) fn mx(record: &Record, host: &str, reply: &Reply) -> Judgement {
                 .hint(replace(record)),
         )
     };
-    if all == ["."] {
+    let ours = absolute(host);
+    if all.contains(&".") && ours != "." {
         return wrong(
             "mx.null",
-            "says that it takes no mail (a null MX, RFC 7505)".to_owned(),
+            if all.len() == 1 {
+                "says that it takes no mail (a null MX, RFC 7505)".to_owned()
+            } else {
+                "says that it takes no mail (a null MX), and names mail servers beside that (RFC 7505 §3)"
+                    .to_owned()
+            },
         );
     }
-    if let Some(address) = all
+    let others: Vec<&str> = all.iter().copied().filter(|name| *name != ours).collect();
+    // The mail host itself is judged by its own records.
+    if let Some((id, message)) = others
         .iter()
-        .find(|name| name.trim_end_matches('.').parse::<IpAddr>().is_ok())
+        .filter(|name| **name != ".")
+        .find_map(|name| mx_fault(world, name, record))
     {
-        return wrong(
-            "mx.ip",
-            format!(
-                "names the address {address} as its mail server, where a host name has to stand (RFC 1035 §3.3.9)"
-            ),
-        );
+        return wrong(id, message);
     }
-    let twice = absolute(&format!("{host}.{}", record.zone));
-    if all.contains(&twice.as_str()) {
-        return wrong(
-            "mx.dot",
-            format!(
-                "names the mail server {twice}: the zone was added to a name that had no final dot"
-            ),
+    if others.is_empty() {
+        return Judgement::right();
+    }
+    if others.len() < all.len() {
+        return Judgement::of(
+            State::Accepted,
+            Finding::warning("mx.others", &record.fqdn, "has other mail servers beside this one: part of the mail goes there")
+                .value(others.join(", "))
+                .hint("remove them, unless they are backup servers of your own that hand everything over to this one"),
         );
     }
     wrong(
@@ -123,7 +155,8 @@ pub(super) fn address(record: &Record, data: &Data, reply: &Reply) -> Judgement 
     if !all.contains(&wanted.as_str()) {
         return Judgement::of(
             State::Wrong,
-            finding(record, id, "leads to another host than this one; if that is a proxy such as Cloudflare's, mail does not pass through it")
+            // Whoever prefers that family gets no further, however little it matters that the record be there.
+            Finding::error(id, &record.fqdn, "leads to another host than this one; if that is a proxy such as Cloudflare's, mail does not pass through it")
                 .value(all.join(", "))
                 .hint(replace(record)),
         );
@@ -161,6 +194,7 @@ pub(super) fn alias(
         return Judgement {
             state: State::Accepted,
             findings: Vec::new(),
+            rests: false,
         };
     }
     // The key of an alternative is an alias of the key that signs its mail.
@@ -185,12 +219,95 @@ pub(super) fn alias(
     )
 }
 
-/// What the owner of the address says it is called (RFC 1912 §2.1).
-pub(super) fn reverse(record: &Record, host: &str, reply: &Reply) -> Judgement {
+/// Words that providers give to addresses of no one in particular.
+const GENERIC: [&str; 13] = [
+    "dyn",
+    "dynamic",
+    "dynip",
+    "pool",
+    "dhcp",
+    "dsl",
+    "adsl",
+    "vdsl",
+    "dialup",
+    "ppp",
+    "vps",
+    "cable",
+    "broadband",
+];
+
+/// Whether a name is one that a provider's program made of the address.
+fn generic(name: &str, address: Option<IpAddr>) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let worded = words.map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()));
+    if worded.into_iter().any(|word| GENERIC.contains(&word)) {
+        return true;
+    }
+    match address {
+        Some(IpAddr::V4(four)) => {
+            let octets = four.octets();
+            let mut backwards = octets;
+            backwards.reverse();
+            [octets, backwards].iter().any(|[a, b, c, d]| {
+                let forms = [
+                    format!("{a}-{b}-{c}-{d}"),
+                    format!("{a}.{b}.{c}.{d}"),
+                    format!("{a}_{b}_{c}_{d}"),
+                    format!("{a}x{b}x{c}x{d}"),
+                    format!("{a:03}{b:03}{c:03}{d:03}"),
+                    format!("{a:03}-{b:03}-{c:03}-{d:03}"),
+                    format!("{a:03}.{b:03}.{c:03}.{d:03}"),
+                    format!("{a:02x}{b:02x}{c:02x}{d:02x}"),
+                ];
+                // Numbers that only begin or end alike are others.
+                let digit = |text: &str, at_end: bool| {
+                    let mut letters = text.chars();
+                    let one = if at_end {
+                        letters.next_back()
+                    } else {
+                        letters.next()
+                    };
+                    one.is_some_and(|c| c.is_ascii_hexdigit() && c.is_ascii_digit())
+                };
+                forms.iter().any(|form| {
+                    name.match_indices(form.as_str()).any(|(at, _)| {
+                        !digit(name.get(..at).unwrap_or_default(), true)
+                            && !digit(name.get(at + form.len()..).unwrap_or_default(), false)
+                    })
+                })
+            })
+        }
+        Some(IpAddr::V6(six)) => {
+            let [.., y, z] = six.segments();
+            let digits: String = name.chars().filter(char::is_ascii_hexdigit).collect();
+            let whole: String = six
+                .octets()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            digits.contains(&whole)
+                || y != 0 && name.contains(&format!("{y:x}-{z:x}"))
+                || name.contains(&six.to_string().replace("::", "--").replace(':', "-"))
+        }
+        None => false,
+    }
+}
+
+/// What the owner of the address says it is called (RFC 1912 §2.1), and whether that leads back to it.
+pub(super) fn reverse(record: &Record, host: &str, reply: &Reply, world: &World<'_>) -> Judgement {
     let all = plain(reply);
     let fix = format!(
         "where the server's addresses come from (the hoster's panel, not your DNS provider): set the reverse name of it to `{host}`"
     );
+    let warned = |id: &str, message: &str| {
+        Judgement::of(
+            State::Accepted,
+            Finding::warning(id, &record.fqdn, message)
+                .value(all.join(", "))
+                .hint(fix.clone()),
+        )
+    };
     if all.is_empty() {
         return Judgement::of(
             State::Missing,
@@ -202,31 +319,51 @@ pub(super) fn reverse(record: &Record, host: &str, reply: &Reply) -> Judgement {
             .hint(fix),
         );
     }
-    if !all.contains(&absolute(host).as_str()) {
+    if all.len() > 1 {
+        return warned(
+            "ptr.multiple",
+            "has several reverse names; filters distrust that, and a receiver may take any of them",
+        );
+    }
+    let ours = absolute(host);
+    let Some(name) = all.first().copied().filter(|name| *name != ours) else {
+        // Whether the mail host leads here is said of its own records.
+        return Judgement::right();
+    };
+    let address = crate::dns::reverse::address_of(&record.fqdn);
+    if generic(name, address) {
+        return warned(
+            "ptr.generic",
+            "has a reverse name that its provider made of the address; filters take such a host for somebody's home",
+        );
+    }
+    let kind = if address.is_none_or(|one| one.is_ipv4()) {
+        "A"
+    } else {
+        "AAAA"
+    };
+    let back = match world.ask(name, kind) {
+        None | Some(Reply::Failed(_)) => return Judgement::unknown(),
+        Some(reply) => plain(reply)
+            .iter()
+            .any(|text| text.parse::<IpAddr>().ok() == address),
+    };
+    if !back {
         return Judgement::of(
             State::Wrong,
             finding(
                 record,
-                "ptr.helo",
-                "has another reverse name than the one that the server greets with",
+                "ptr.fcrdns",
+                "has a reverse name that does not lead back to it; large receivers refuse mail from such an address",
             )
-            .value(all.join(", "))
+            .value(name)
             .hint(fix),
         );
     }
-    if all.len() > 1 {
-        return Judgement::of(
-            State::Accepted,
-            Finding::warning(
-                "ptr.multiple",
-                &record.fqdn,
-                "has several reverse names; filters distrust that",
-            )
-            .value(all.join(", "))
-            .hint(fix),
-        );
-    }
-    Judgement::right()
+    warned(
+        "ptr.helo",
+        "has another reverse name than the one that the server greets with",
+    )
 }
 
 /// Who may issue certificates (RFC 8659). Records of other authorities beside ours do no harm.
@@ -266,6 +403,7 @@ pub(super) fn caa(record: &Record, data: &Data, reply: &Reply) -> Judgement {
         return Judgement {
             state: State::Accepted,
             findings: Vec::new(),
+            rests: false,
         };
     }
     if same.is_empty() {
@@ -284,6 +422,45 @@ pub(super) fn caa(record: &Record, data: &Data, reply: &Reply) -> Judgement {
         .value(all.join(", "))
         .hint(format!("keep what is there, and add, {}", form(record))),
     )
+}
+
+/// Whether the CAA records in `all` let `issuer` issue, for names without a wildcard, by a file on port 80 (RFC 8659 §4, RFC 8657 §4).
+pub(super) fn may_issue(all: &[&str], issuer: &str, http: bool) -> bool {
+    let mut restricted = false;
+    let mut allowed = false;
+    for text in all {
+        let mut parts = text.splitn(3, ' ');
+        let flags: u8 = parts
+            .next()
+            .and_then(|flags| flags.parse().ok())
+            .unwrap_or_default();
+        let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let value = parts.next().unwrap_or_default().trim_matches('"');
+        match tag.as_str() {
+            "issue" => {
+                restricted = true;
+                let mut parts = value.split(';').map(str::trim);
+                let same = parts
+                    .next()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(issuer));
+                let methods = parts
+                    .filter_map(|part| part.split_once('='))
+                    .filter(|(name, _)| name.trim().eq_ignore_ascii_case("validationmethods"));
+                let fits = methods.into_iter().all(|(_, list)| {
+                    !http
+                        || list
+                            .split(',')
+                            .any(|one| one.trim().eq_ignore_ascii_case("http-01"))
+                });
+                allowed |= same && fits;
+            }
+            "issuewild" | "iodef" | "issuemail" | "issuevmc" | "contactemail" | "contactphone" => {}
+            // An authority that does not know a critical property must not issue.
+            _ if flags & 128 != 0 => return false,
+            _ => {}
+        }
+    }
+    !restricted || allowed
 }
 
 /// Records that are one of several, of which ours has to be there as it is.
@@ -317,6 +494,7 @@ pub(super) fn exact(record: &Record, data: &Data, reply: &Reply) -> Judgement {
             return Judgement {
                 state: State::Accepted,
                 findings: Vec::new(),
+                rests: false,
             };
         }
         return missing(record, absent);
@@ -331,6 +509,7 @@ pub(super) fn exact(record: &Record, data: &Data, reply: &Reply) -> Judgement {
             return Judgement {
                 state: State::Accepted,
                 findings: Vec::new(),
+                rests: false,
             };
         }
     }

@@ -1,9 +1,12 @@
 //! TXT records: SPF (RFC 7208), DKIM keys (RFC 6376), DMARC (RFC 9989), and others that are one text.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Judgement, Reply, Seen, State, add, finding, form, replace};
+use super::sender::{self, Look, Outcome, Tree};
+use super::{Judgement, Reply, Seen, State, add, finding, form, policy, replace};
 use crate::dns::record::Record;
 use crate::dns::spf;
 use crate::finding::Finding;
@@ -50,6 +53,7 @@ fn accepted(findings: Vec<Finding>) -> Judgement {
     Judgement {
         state: State::Accepted,
         findings,
+        rests: false,
     }
 }
 
@@ -93,7 +97,7 @@ fn damage(text: &str) -> Option<&'static str> {
 }
 
 /// Whether `text` is an SPF record (RFC 7208 §4.5).
-fn is_spf(text: &str) -> bool {
+pub(super) fn is_spf(text: &str) -> bool {
     let version = text.split(' ').next().unwrap_or_default();
     version.eq_ignore_ascii_case("v=spf1")
 }
@@ -108,9 +112,6 @@ fn term(text: &str) -> (char, String) {
     }
 }
 
-/// So many terms may ask DNS (RFC 7208 §4.6.4).
-const MOST_LOOKUPS: usize = 10;
-
 /// One record that says what `there` say, and what we need.
 fn merged(wanted: &str, there: &[&str]) -> String {
     let first = there.first().copied().unwrap_or(wanted);
@@ -118,7 +119,13 @@ fn merged(wanted: &str, there: &[&str]) -> String {
     all.fold(first.to_owned(), |one, other| spf::merge(&one, other).text)
 }
 
-pub(super) fn sender_policy(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
+/// Judges an SPF record; `look` evaluates one as receivers do.
+pub(super) fn sender_policy(
+    record: &Record,
+    wanted: &str,
+    reply: &Reply,
+    look: &dyn Fn(&str) -> Look,
+) -> Judgement {
     let all = texts(reply);
     let ours: Vec<&String> = all.iter().filter(|text| is_spf(text)).collect();
     let there = match ours.as_slice() {
@@ -141,22 +148,15 @@ pub(super) fn sender_policy(record: &Record, wanted: &str, reply: &Reply) -> Jud
             );
         }
     };
-    if there == wanted {
-        return Judgement::right();
-    }
     if let Some(what) = damage(there) {
         return wrong(record, "spf.syntax", format!("is damaged: {what}"), there);
     }
-    let terms: Vec<(char, String)> = there.split_whitespace().skip(1).map(term).collect();
-    let mut lost: Vec<&str> = Vec::new();
-    for word in wanted.split_whitespace().skip(1) {
-        let (_, body) = term(word);
-        if body != "all" && !terms.contains(&('+', body)) {
-            lost.push(word);
-        }
-    }
     let nobody = wanted.split_whitespace().skip(1).eq(["-all"]);
-    if nobody && terms != [('-', "all".to_owned())] {
+    let terms: Vec<(char, String)> = there.split_whitespace().skip(1).map(term).collect();
+    if nobody {
+        if terms == [('-', "all".to_owned())] {
+            return Judgement::right();
+        }
         return wrong(
             record,
             "spf.all",
@@ -164,10 +164,98 @@ pub(super) fn sender_policy(record: &Record, wanted: &str, reply: &Reply) -> Jud
             there,
         );
     }
+    let merged_text = merged(wanted, &[there]);
+    if let Some(broken) = spf::merge(there, wanted)
+        .findings
+        .into_iter()
+        .find(|one| one.id == "spf.syntax")
+    {
+        let term = broken.value.unwrap_or_default();
+        return Judgement::of(
+            State::Wrong,
+            finding(
+                record,
+                "spf.syntax",
+                format!("{}: `{term}`", broken.message),
+            )
+            .value(there)
+            .hint(format!("correct or remove it; {}", broken.hints.join("; ")))
+            .hint(replace(record)),
+        );
+    }
     let all_at = terms.iter().position(|(_, body)| body == "all");
-    let redirected = terms.iter().any(|(_, body)| body.starts_with("redirect="));
-    if !lost.is_empty() {
-        let merged = merged(wanted, &[there]);
+    let policy = all_at.and_then(|at| terms.get(at)).map(|(sign, _)| *sign);
+    if policy == Some('+') {
+        return wrong(
+            record,
+            "spf.all",
+            "allows everybody to send in its name (`+all`)",
+            there,
+        );
+    }
+    let seen = look(there);
+    if let Some(found) = costs(record, there, &seen.tree) {
+        return Judgement::of(State::Wrong, found);
+    }
+    let counted = terms.iter().take(all_at.unwrap_or(terms.len()));
+    let counted: Vec<&(char, String)> = counted.collect();
+    let lost: Vec<&str> = wanted
+        .split_whitespace()
+        .skip(1)
+        .filter(|word| {
+            let (_, body) = term(word);
+            body != "all" && !counted.contains(&&('+', body))
+        })
+        .collect();
+    let refused = seen
+        .results
+        .iter()
+        .find(|(_, outcome)| !matches!(outcome, Outcome::Pass | Outcome::Temporary));
+    let unknown = seen.results.is_empty()
+        || seen
+            .results
+            .iter()
+            .any(|(_, outcome)| *outcome == Outcome::Temporary);
+    if let Some((address, outcome)) = refused {
+        let why = if lost.is_empty() {
+            "although its terms look right".to_owned()
+        } else {
+            format!("it lacks `{}`", lost.join(" "))
+        };
+        let found = finding(
+            record,
+            "spf.pass",
+            format!(
+                "does not allow this server to send: for {address} receivers come to `{}`, {why}",
+                outcome.as_str()
+            ),
+        )
+        .value(there);
+        let found = if !lost.is_empty() {
+            found.hint(format!(
+                "keep what is there, as one record: `{merged_text}`"
+            ))
+        } else if counted
+            .iter()
+            .any(|(sign, body)| *sign != '+' && body != "all")
+        {
+            found.hint(format!(
+                "remove the terms that begin with `-`, `~` or `?` and match {address}; else {}",
+                replace(record)
+            ))
+        } else {
+            found.hint(format!(
+                "add `{}` to it, or have the addresses of MX and mail host be those that mail leaves from",
+                mechanism(*address)
+            ))
+        };
+        return Judgement::of(State::Wrong, found).resting_on_others(lost.is_empty());
+    }
+    if unknown && !lost.is_empty() {
+        // What it includes may let this server send; nobody could say.
+        if !seen.results.is_empty() || seen.tree.uncertain {
+            return Judgement::unknown();
+        }
         return Judgement::of(
             State::Wrong,
             finding(
@@ -179,52 +267,107 @@ pub(super) fn sender_policy(record: &Record, wanted: &str, reply: &Reply) -> Jud
                 ),
             )
             .value(there)
-            .hint(format!("keep what is there, as one record: `{merged}`")),
+            .hint(format!(
+                "keep what is there, as one record: `{merged_text}`"
+            )),
         );
     }
-    let count = spf::merge(there, wanted).lookups;
-    if count > MOST_LOOKUPS {
-        return Judgement::of(
-            State::Wrong,
-            finding(record, "spf.lookups", format!("makes receivers ask DNS {count} times; with more than {MOST_LOOKUPS} they give up (RFC 7208 §4.6.4)"))
+    let redirected = terms.iter().any(|(_, body)| body.starts_with("redirect="));
+    let mut findings = Vec::new();
+    if matches!(policy, Some('?')) || policy.is_none() && !redirected {
+        findings.push(
+            Finding::warning(
+                "spf.all",
+                &record.fqdn,
+                "does not say what is to become of mail from elsewhere",
+            )
+            .value(there)
+            .hint("let it end with `-all`, or `~all` while you find out who sends"),
+        );
+    } else if all_at.is_some_and(|at| at + 1 < terms.len()) {
+        findings.push(
+            Finding::warning(
+                "spf.all",
+                &record.fqdn,
+                "has terms after `all`, which nobody looks at",
+            )
+            .value(there)
+            .hint("put `all` last"),
+        );
+    }
+    if terms
+        .iter()
+        .any(|(_, body)| body == "ptr" || body.starts_with("ptr:"))
+    {
+        findings.push(
+            Finding::warning(
+                "spf.ptr",
+                &record.fqdn,
+                "has `ptr`, which is slow and not to be used (RFC 7208 §5.5)",
+            )
+            .value(there)
+            .hint("take it out; name the addresses with `ip4:` and `ip6:`"),
+        );
+    }
+    if there == wanted && findings.is_empty() {
+        return Judgement::right();
+    }
+    accepted(findings)
+}
+
+fn mechanism(address: IpAddr) -> String {
+    let kind = if address.is_ipv4() { "ip4" } else { "ip6" };
+    format!("{kind}:{address}")
+}
+
+/// What keeps receivers from coming to an end with a record, whoever sends.
+fn costs(record: &Record, there: &str, tree: &Tree) -> Option<Finding> {
+    if let Some(circle) = &tree.circle {
+        let last = circle.last().map_or("", String::as_str);
+        return Some(
+            finding(
+                record,
+                "spf.loop",
+                format!(
+                    "leads back to itself ({}), so that receivers give up (RFC 7208 §4.6.4)",
+                    circle.join(" → ")
+                ),
+            )
+            .value(there)
+            .hint(format!(
+                "take the `include:` or `redirect=` out that names {last} again"
+            )),
+        );
+    }
+    if tree.lookups > spf::LOOKUPS {
+        return Some(
+            finding(record, "spf.lookups", format!("makes receivers ask DNS {} times, with all that it includes; after {} they give up (RFC 7208 §4.6.4)", tree.lookups, spf::LOOKUPS))
                 .value(there)
                 .hint("remove includes of services that no longer send, or replace `a` and `mx` terms by `ip4:` and `ip6:`"),
         );
     }
-    let policy = all_at.and_then(|at| terms.get(at)).map(|(sign, _)| *sign);
-    match policy {
-        Some('+') => wrong(
-            record,
-            "spf.all",
-            "allows everybody to send in its name (`+all`)",
-            there,
-        ),
-        Some('?') | None if !redirected => Judgement {
-            state: State::Accepted,
-            findings: vec![
-                Finding::warning(
-                    "spf.all",
-                    &record.fqdn,
-                    "does not say what is to become of mail from elsewhere",
-                )
+    if let Some((name, why)) = &tree.dead {
+        return Some(
+            finding(record, "spf.includes-dead", format!("includes {name}, which {why}: receivers then take no word of it (RFC 7208 §5.2)"))
                 .value(there)
-                .hint("let it end with `-all`, or `~all` while you find out who sends"),
-            ],
-        },
-        _ if all_at.is_some_and(|at| at + 1 < terms.len()) => Judgement {
-            state: State::Accepted,
-            findings: vec![
-                Finding::warning(
-                    "spf.all",
-                    &record.fqdn,
-                    "has terms after `all`, which nobody looks at",
-                )
-                .value(there)
-                .hint("put `all` last"),
-            ],
-        },
-        _ => accepted(Vec::new()),
+                .hint(format!("take out the term that names {name}, if that service no longer sends; else write the name that its documentation says")),
+        );
     }
+    if let Some((name, count)) = &tree.exchanges {
+        return Some(
+            finding(record, "spf.mx10", format!("has an `mx` for {name}, which has {count} mail servers; after {} receivers give up (RFC 7208 §4.6.4)", sender::EXCHANGES))
+                .value(there)
+                .hint("replace the `mx` term by `ip4:` and `ip6:` with the addresses that send"),
+        );
+    }
+    if tree.voids.len() > sender::VOIDS {
+        return Some(
+            finding(record, "spf.voids", format!("makes receivers ask for {} names that have no addresses; after {} they give up (RFC 7208 §4.6.4)", tree.voids.len(), sender::VOIDS))
+                .value(tree.voids.join(", "))
+                .hint("take out the terms with these names"),
+        );
+    }
+    None
 }
 
 fn no_spf(record: &Record, reply: &Reply, all: &[String]) -> Judgement {
@@ -338,7 +481,17 @@ pub(super) fn dkim(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
         );
     }
     if found == expected {
-        return tags_of_key(record, &list, there);
+        let mut judgement = tags_of_key(record, &list, there);
+        let spaced = tag(&list, "p").is_some_and(|p| p.contains(char::is_whitespace));
+        if spaced && judgement.state.serves() {
+            judgement.state = State::Accepted;
+            judgement.findings.push(
+                Finding::warning("dkim.mangled", &record.fqdn, "has spaces inside the key; RFC 6376 allows them, and not every verifier and DNS provider does")
+                    .value(there)
+                    .hint(replace(record)),
+            );
+        }
+        return judgement;
     }
     if found.is_empty() {
         return if tag(&list, "p").is_some() {
@@ -560,24 +713,132 @@ pub(super) fn dmarc(
     if let Some(what) = damage(there) {
         return wrong(record, "dmarc.syntax", format!("is damaged: {what}"), there);
     }
+    if let Some(what) = dmarc_broken(there, &list) {
+        return wrong(record, "dmarc.syntax", what, there);
+    }
+    accepted(dmarc_weaker(record, there, &list, &ours))
+}
+
+/// The rule of RFC 9989 §4.7 that a record breaks.
+fn dmarc_broken(there: &str, list: &[(String, String)]) -> Option<String> {
+    if let Some(part) = there
+        .split(';')
+        .map(str::trim)
+        .find(|part| !part.is_empty() && !part.contains('='))
+    {
+        return Some(format!(
+            "has `{part}`, where a tag and its value have to stand"
+        ));
+    }
+    for (at, (name, value)) in list.iter().enumerate() {
+        if list.iter().take(at).any(|(other, _)| other == name) {
+            return Some(format!("has the tag `{name}` twice"));
+        }
+        let known: &[&str] = match name.as_str() {
+            "p" | "sp" | "np" => &["none", "quarantine", "reject"],
+            "adkim" | "aspf" => &["r", "s"],
+            "t" => &["y", "n"],
+            "psd" => &["y", "n", "u"],
+            "rua" | "ruf" => {
+                let uris = value.split(',').map(str::trim);
+                if let Some(bad) = uris.into_iter().find(|uri| !is_uri(uri)) {
+                    return Some(format!(
+                        "has `{bad}` in `{name}=`, where addresses stand as `mailto:reports@example.com`, with commas between"
+                    ));
+                }
+                continue;
+            }
+            "fo" => {
+                if value
+                    .split(':')
+                    .all(|one| matches!(one.trim(), "0" | "1" | "d" | "s"))
+                {
+                    continue;
+                }
+                &["0", "1", "d", "s"]
+            }
+            _ => {
+                // A comma or a space in place of the semicolon makes one tag of two.
+                continue;
+            }
+        };
+        if !known.iter().any(|one| one.eq_ignore_ascii_case(value)) {
+            return Some(format!(
+                "has `{name}={value}`, where only {} have a meaning",
+                known.join(", ")
+            ));
+        }
+    }
+    None
+}
+
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    match scheme.as_str() {
+        "mailto" => mail_domain(text).is_some_and(|domain| domain.contains('.')),
+        _ => !scheme.is_empty() && !rest.is_empty() && !rest.contains(char::is_whitespace),
+    }
+}
+
+/// The domain of a `mailto:` address, without the size that RFC 7489 allowed behind a `!`.
+fn mail_domain(uri: &str) -> Option<&str> {
+    let head = uri.get(..7)?;
+    let address = head
+        .eq_ignore_ascii_case("mailto:")
+        .then(|| uri.get(7..))??;
+    let address = address.split(['?', '!']).next()?;
+    let (local, domain) = address.rsplit_once('@')?;
+    let fits = !local.is_empty()
+        && !domain.is_empty()
+        && !address.contains(char::is_whitespace)
+        && !local.contains('@');
+    fits.then_some(domain)
+}
+
+/// The domains that a DMARC record has reports sent to.
+pub(super) fn report_domains(reply: &Reply) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for text in texts(reply) {
+        if !text.trim_start().starts_with("v=DMARC1") {
+            continue;
+        }
+        let list = tags(&text);
+        for uri in ["rua", "ruf"]
+            .iter()
+            .filter_map(|name| tag(&list, name))
+            .flat_map(|value| value.split(','))
+        {
+            if let Some(domain) = mail_domain(uri.trim()) {
+                let domain = domain.to_ascii_lowercase();
+                if !all.contains(&domain) {
+                    all.push(domain);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Where a record that is one does less than it could.
+fn dmarc_weaker(
+    record: &Record,
+    there: &str,
+    list: &[(String, String)],
+    ours: &[(String, String)],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let level = |list: &[(String, String)], name: &str| tag(list, name).and_then(strictness);
     for name in ["p", "sp"] {
-        let Some(value) = tag(&list, name) else {
+        let (Some(value), Some(there)) = (tag(list, name), level(list, name)) else {
             continue;
         };
-        let Some(level) = strictness(value) else {
-            return wrong(
-                record,
-                "dmarc.syntax",
-                format!(
-                    "has `{name}={value}`, where only none, quarantine and reject have a meaning"
-                ),
-                there,
-            );
-        };
-        let wanted = tag(&ours, name).and_then(strictness).unwrap_or_default();
-        if level < wanted {
-            let what = if level == 0 {
+        // A laxer `sp` than `p` gets a warning below.
+        let said = name == "sp" && level(list, "p").is_some_and(|p| there < p);
+        if !said && there < level(ours, name).unwrap_or_default() {
+            let what = if there == 0 {
                 "lets mail through that only pretends to be from it"
             } else {
                 "is less strict than configured"
@@ -595,7 +856,8 @@ pub(super) fn dmarc(
             );
         }
     }
-    if tag(&list, "p").is_none() {
+    let main = level(list, "p");
+    if main.is_none() {
         findings.push(
             Finding::warning(
                 "dmarc.policy",
@@ -606,9 +868,44 @@ pub(super) fn dmarc(
             .hint(replace(record)),
         );
     }
-    if let Some((name, _)) = list
+    if let (Some(main), Some(below)) = (main, level(list, "sp"))
+        && below < main
+    {
+        findings.push(
+            Finding::warning(
+                "dmarc.policy",
+                &record.fqdn,
+                "is laxer for names below it (`sp=`) than for itself: whoever forges takes one of those",
+            )
+            .value(there)
+            .hint(format!("take `sp=` out, or {}", replace(record))),
+        );
+    }
+    if let (Some(main), Some(value)) = (level(list, "sp").or(main), level(list, "np"))
+        && value < main
+    {
+        findings.push(
+            Finding::notice(
+                "dmarc.policy",
+                &record.fqdn,
+                "is laxer for names that do not exist (`np=`) than for others",
+            )
+            .hint("take `np=` out"),
+        );
+    }
+    if tag(list, "t").is_some_and(|value| value.eq_ignore_ascii_case("y")) {
+        findings.push(
+            Finding::notice(
+                "dmarc.policy",
+                &record.fqdn,
+                "says that its policy is only tested (`t=y`): receivers apply the next laxer one",
+            )
+            .hint("take `t=y` out once reports show that nothing is lost"),
+        );
+    }
+    for (name, _) in list
         .iter()
-        .find(|(name, _)| matches!(name.as_str(), "pct" | "rf" | "ri"))
+        .filter(|(name, _)| matches!(name.as_str(), "pct" | "rf" | "ri"))
     {
         findings.push(
             Finding::notice(
@@ -621,7 +918,7 @@ pub(super) fn dmarc(
             .hint("take it out"),
         );
     }
-    accepted(findings)
+    findings
 }
 
 /// A text of which only one counts, told by how it begins; beside others where the name has them.
@@ -645,11 +942,57 @@ pub(super) fn other(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
         .iter()
         .filter(|text| text.trim_start().starts_with(family))
         .collect();
+    let error = |message: String, seen: &str| {
+        Judgement::of(
+            State::Wrong,
+            Finding::error(id, &record.fqdn, message)
+                .value(seen)
+                .hint(replace(record)),
+        )
+    };
+    // A text that nobody can read is as good as none, while its owner relies on it.
+    let strict = matches!(family, "v=STSv1" | "v=TLSRPTv1");
     match same.as_slice() {
         [one] if **one == wanted => Judgement::right(),
         [one] if spaced(one) == spaced(wanted) => accepted(Vec::new()),
-        [one] if family == "v=TLSRPTv1" && tags(one).iter().any(|(name, _)| name == "rua") => {
-            accepted(Vec::new())
+        [one] if family == "v=TLSRPTv1" => {
+            let list = tags(one);
+            let uris = tag(&list, "rua").unwrap_or_default();
+            let fits = |uri: &str| {
+                is_uri(uri)
+                    && ["mailto:", "https:"].iter().any(|scheme| {
+                        uri.get(..scheme.len())
+                            .is_some_and(|head| head.eq_ignore_ascii_case(scheme))
+                    })
+            };
+            match uris.split(',').map(str::trim).find(|uri| !fits(uri)) {
+                None => accepted(Vec::new()),
+                Some("") => error("names nobody to report to (`rua=`)".to_owned(), one),
+                Some(bad) => error(
+                    format!(
+                        "has `{bad}` in `rua=`, where `mailto:` or `https:` has to stand (RFC 8460 §3)"
+                    ),
+                    one,
+                ),
+            }
+        }
+        [one] if family == "v=STSv1" => {
+            let list = tags(one);
+            match tag(&list, "id") {
+                None => error("has no `id=` (RFC 8461 §3.1)".to_owned(), one),
+                Some(id) if !policy::is_id(id) => error(
+                    format!(
+                        "has the id `{id}`, where up to 32 letters and digits have to stand (RFC 8461 §3.1)"
+                    ),
+                    one,
+                ),
+                Some(_) => wrong(
+                    record,
+                    id,
+                    "has another id than that of the configured policy: senders that have fetched an earlier policy do not fetch this one",
+                    one,
+                ),
+            }
         }
         [one] => wrong(record, id, "says something else than it should", one),
         [] => {
@@ -658,7 +1001,12 @@ pub(super) fn other(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
                     .contains(&family.to_ascii_lowercase())
             }) {
                 let why = damage(text).unwrap_or("the beginning is not as it has to be");
-                return wrong(record, id, format!("is damaged: {why}"), text);
+                let message = format!("is damaged: {why}");
+                return if strict {
+                    error(message, text)
+                } else {
+                    wrong(record, id, message, text)
+                };
             }
             Judgement::of(
                 State::Missing,
@@ -667,15 +1015,23 @@ pub(super) fn other(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
         }
         several => {
             let seen: Vec<&str> = several.iter().map(|text| text.as_str()).collect();
-            wrong(
-                record,
-                id,
-                format!(
-                    "has {} such texts, of which only one may be there",
-                    several.len()
-                ),
-                &seen.join(" | "),
-            )
+            let message = format!(
+                "has {} such texts, of which only one may be there",
+                several.len()
+            );
+            if strict {
+                error(message, &seen.join(" | "))
+            } else {
+                wrong(record, id, message, &seen.join(" | "))
+            }
         }
     }
+}
+
+/// The id of the MTA-STS record, if there is exactly one.
+pub(super) fn sts_id(reply: &Reply) -> Option<String> {
+    let all = texts(reply);
+    let mut same = all.iter().filter(|text| text.starts_with("v=STSv1"));
+    let one = same.next().filter(|_| same.next().is_none())?;
+    tag(&tags(one), "id").map(str::to_owned)
 }
