@@ -5,8 +5,10 @@
     reason = "a program that prints measurements"
 )]
 
+use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mailu_core::dns::PublicKeys;
@@ -190,8 +192,159 @@ fn keys() {
     println!("  ratio, ours to theirs: {:.2}", mean(ours) / mean(theirs));
 }
 
+/// How long the name server of the audit takes for an answer, as one on another continent does.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// A DNS server that hands questions on to another one, and answers after [`DELAY`]. It ends with the program.
+fn delayed(behind: SocketAddr) -> SocketAddr {
+    let front = Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = front.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, client)) = front.recv_from(&mut buffer) {
+            let question = buffer[..length].to_vec();
+            let front = Arc::clone(&front);
+            std::thread::spawn(move || {
+                std::thread::sleep(DELAY);
+                let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+                socket
+                    .set_read_timeout(Some(Duration::from_secs(2)))
+                    .unwrap();
+                socket.send_to(&question, behind).unwrap();
+                let mut answer = [0; 4096];
+                if let Ok(length) = socket.recv(&mut answer) {
+                    let _ = front.send_to(&answer[..length], client);
+                }
+            });
+        }
+    });
+    address
+}
+
+/// The zone files of a directory, served by NSD.
+fn nsd(directory: &Path, zones: &Path) -> (Child, SocketAddr) {
+    let address = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let at = |name: &str| directory.join(name).display().to_string();
+    let mut config = format!(
+        "server:\n ip-address: 127.0.0.1@{}\n username: \"\"\n chroot: \"\"\n database: \"\"\n pidfile: \"{}\"\n xfrdfile: \"{}\"\n zonelistfile: \"{}\"\n server-count: 1\nremote-control:\n control-enable: no\n",
+        address.port(),
+        at("nsd.pid"),
+        at("nsd.xfrd"),
+        at("nsd.zonelist"),
+    );
+    for entry in std::fs::read_dir(zones).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "zone") {
+            let name = path.file_stem().unwrap().to_string_lossy();
+            config += &format!("zone:\n name: {name}\n zonefile: {}\n", path.display());
+        }
+    }
+    std::fs::write(directory.join("nsd.conf"), config).unwrap();
+    let program = if Path::new("/usr/sbin/nsd").is_file() {
+        PathBuf::from("/usr/sbin/nsd")
+    } else {
+        tool("nsd")
+    };
+    let child = Command::new(program)
+        .args(["-d", "-c"])
+        .arg(directory.join("nsd.conf"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    loop {
+        let output = Command::new("dig")
+            .args(["+short", "+time=1", "+tries=1", "-p"])
+            .arg(address.port().to_string())
+            .args(["@127.0.0.1", "d0.example", "SOA"])
+            .output()
+            .unwrap();
+        if output.status.success() && !output.stdout.is_empty() {
+            return (child, address);
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "NSD does not answer"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn audit(directory: &Path) {
+    const COUNT: usize = 100;
+    println!(
+        "\nAudit of {COUNT} domains whose name server answers after {} ms",
+        DELAY.as_millis()
+    );
+    let root = directory.join("audit");
+    let domains: Vec<String> = (0..COUNT).map(|n| format!("d{n}.example")).collect();
+    let more: Vec<String> = domains[1..]
+        .iter()
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    let program = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .with_file_name("mailu");
+    quiet(
+        Command::new(program)
+            .env(
+                "MAILU_SKIP_CHECK",
+                "preflight.names,preflight.dnssec,preflight.outbound",
+            )
+            .arg("--root")
+            .arg(&root)
+            .args(["install", "--no-start", "--domain", "mail.d0.example"])
+            .args(["--email-domain", "d0.example"])
+            .args(["--admin-email", "admin@d0.example"])
+            .args(["--set", "dns.ipv4=192.0.2.10"])
+            .arg(format!("--set=email_domains=[{}]", more.join(", "))),
+    );
+    let mailu = mailu_core::host::Mailu::new(&root).unwrap();
+    let layout =
+        mailu_core::paths::Layout::new(root.clone(), None, "mail.d0.example".parse().unwrap());
+    let (mut server, address) = nsd(directory, &layout.file("dns"));
+    let slow = delayed(address);
+    let mut options = mailu_core::host::DnsOptions::default();
+    options.resolver = Some(slow);
+    options.authoritative = vec![slow];
+    let ours = runs(3, || {
+        let report = mailu.check_dns(&layout, &options).unwrap();
+        let forward = report
+            .records
+            .iter()
+            .filter(|one| !one.zone.ends_with(".arpa"));
+        assert!(forward.clone().count() > COUNT * 10);
+        for one in forward {
+            assert_eq!(one.state, mailu_core::dns::check::State::Right, "{one:?}");
+        }
+    });
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/python/bin/python");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/bench_checkdmarc.py");
+    let theirs = time(|| {
+        quiet(
+            Command::new(&python)
+                .arg(script)
+                .arg(slow.port().to_string())
+                .args(&domains),
+        );
+    });
+    let theirs = theirs.as_secs_f64() * 1e3;
+    row("mailu (in the library; all records of each)", ours);
+    println!("  checkdmarc (its own records, one domain after the other)   {theirs:>9.2} ms");
+    println!("  ratio, ours to theirs: {:.3}", ours[1] / theirs);
+    let _ = Command::new("kill").arg(server.id().to_string()).status();
+    let _ = server.wait();
+}
+
 fn main() {
     let directory = tempfile::tempdir().unwrap();
+    audit(directory.path());
     one_rendering(directory.path());
     growth(directory.path());
     keys();

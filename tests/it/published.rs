@@ -121,8 +121,16 @@ impl Case {
     }
 }
 
+/// The zone, and beside it that of others who send for it.
 fn served(lines: &[String]) -> NameServer {
-    NameServer::serve(&[("example.com", &format!("{}\n", lines.join("\n")))])
+    let mut others = "@ 60 IN SOA a. b. 1 1 1 1 1\n@ 60 IN NS ns.invalid.\n_spf 60 IN TXT \"v=spf1 ip4:203.0.113.0/24 -all\"\n".to_owned();
+    for n in 0..10 {
+        let _ = writeln!(others, "s{n} 60 IN TXT \"v=spf1 -all\"");
+    }
+    NameServer::serve(&[
+        ("example.com", &format!("{}\n", lines.join("\n"))),
+        ("example.net", &others),
+    ])
 }
 
 fn ids(report: &Value) -> Vec<(String, String)> {

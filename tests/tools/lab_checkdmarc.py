@@ -12,5 +12,5 @@ resolver.nameservers = [sys.argv[1]]
 dns.resolver.override_system_resolver(resolver)
 results = {}
 for domain in sys.argv[2:]:
-    results[domain] = checkdmarc.check_domains([domain], resolver=resolver, parked=domain.startswith("parked."))
+    results[domain] = checkdmarc.check_domains([domain], nameservers=[sys.argv[1]], parked=domain.startswith("parked."))
 print(json.dumps(results, default=str))

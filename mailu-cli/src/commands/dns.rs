@@ -4,7 +4,7 @@ use mailu_core::dns::check::{Report as Published, State};
 use mailu_core::dns::formats::{Format, Logo, Page, render, render_checked};
 use mailu_core::host::{DnsOptions, Mailu, export, moment};
 use mailu_core::paths::Layout;
-use mailu_core::{Error, ErrorKind};
+use mailu_core::{Error, ErrorKind, Severity};
 use serde_json::json;
 
 use super::{chosen, read_bytes};
@@ -177,14 +177,18 @@ fn said(printer: &mut Printer, published: &Published) -> Result<u8, Error> {
 /// Says what is wrong; the exit status.
 fn concluded(printer: &mut Printer, report: &Published) -> u8 {
     printer.findings(&report.findings);
+    // What is certainly wrong is not made uncertain by what could not be looked at beside it.
+    let wrong = report
+        .records
+        .iter()
+        .any(|one| matches!(one.state, State::Missing | State::Wrong))
+        || report
+            .findings
+            .iter()
+            .any(|one| one.severity == Severity::Error && one.id != "ns.silent");
     if report.complete {
         crate::FINE
-    } else if report.uncertain
-        && !report
-            .records
-            .iter()
-            .any(|one| matches!(one.state, State::Missing | State::Wrong))
-    {
+    } else if report.uncertain && !wrong {
         crate::FAILED
     } else {
         crate::FINDINGS

@@ -4,7 +4,7 @@
 //! pins the key of an authority whose certificate the server sends along; it outlives renewals as long as that one is sent.
 //! Usages 0 and 1 are not for mail (RFC 7672 §3.1.3), and hashes of whole certificates end with each renewal.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use sha2::Digest as _;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
@@ -136,10 +136,10 @@ pub(super) fn holds(record: &str, chain: &[Vec<u8>], host: &str) -> bool {
             certificate.public_key().raw
         };
         let hex = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
+            bytes.iter().fold(String::new(), |mut all, byte| {
+                let _ = write!(all, "{byte:02x}");
+                all
+            })
         };
         let there = match matching {
             0 => hex(what),

@@ -330,10 +330,10 @@ fn servers() -> Vec<Fault> {
             D,
             mx(&["0 .", "10 mail.example.com."]),
         ),
-        warning(
-            "mx, others beside ours",
-            "mx.others",
-            D,
+        fault(
+            "mx, others beside ours that the policy does not have",
+            "sts.cover",
+            WEB,
             mx(&["10 mail.example.com.", "20 mx.foreign.net."]),
         ),
         fault("host, another address", "host.a", H, |z| {
@@ -447,7 +447,7 @@ fn old_serial(line: &str) -> String {
         return line.to_owned();
     }
     let mut words: Vec<&str> = line.split(' ').collect();
-    words[5] = "1";
+    words[5] = "0";
     words.join(" ")
 }
 

@@ -1,6 +1,7 @@
 //! The network, its servers and its zones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -99,6 +100,8 @@ pub(super) struct Lab {
     web: Child,
     policy: String,
     keys: BTreeMap<&'static str, String>,
+    /// Zone files that were written already, by what they are made of: signing takes most of the time.
+    files: RefCell<HashMap<String, PathBuf>>,
 }
 
 fn end(child: &mut Child) {
@@ -137,7 +140,7 @@ impl Lab {
             "dns.nameservers=[\"ns1.foreign.net\", \"ns2.foreign.net\"]".to_owned(),
             "mta_sts.mode=enforce".to_owned(),
             "tls_rpt.rua=[\"tlsrpt@example.com\"]".to_owned(),
-            "dmarc.rua=dmarc@example.com".to_owned(),
+            "dmarc.rua=dmarc".to_owned(),
         ];
         let set: Vec<&str> = more.iter().flat_map(|one| ["--set", one]).collect();
         root.run(&[&INSTALL[..], &set].concat()).expect_code(0);
@@ -163,6 +166,7 @@ impl Lab {
             web,
             policy: String::new(),
             keys: BTreeMap::new(),
+            files: RefCell::default(),
         };
         lab.policy = format!(
             "version: STSv1\nmode: enforce\nmx: mail.example.com\nmax_age: {}\n",
@@ -334,23 +338,36 @@ impl Lab {
         signed
     }
 
-    fn zone_file(&self, place: &Path, zone: &str, lines: &[String], zones: &Zones) -> PathBuf {
-        let name = if zone == "." { "root" } else { zone };
-        let file = place.join(format!("{name}.zone"));
-        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+    fn zone_file(&self, zone: &str, lines: &[String], zones: &Zones) -> PathBuf {
         let damage = zones
             .damage
             .filter(|(of, _)| *of == zone)
             .map(|(_, how)| how);
-        if !zones.signed.contains(zone) && zone != "." || damage == Some(Damage::Unsigned) {
-            return file;
+        let signed = zone == "." || zones.signed.contains(zone);
+        let text = lines.join("\n") + "\n";
+        let content = format!("{zone} {signed} {damage:?} {text}");
+        if let Some(file) = self.files.borrow().get(&content) {
+            return file.clone();
         }
+        let number = self.files.borrow().len();
+        let file = self.path(&format!("zone{number}"));
+        std::fs::write(&file, text).unwrap();
+        let file = if signed && damage != Some(Damage::Unsigned) {
+            self.signed_file(&file, zone, damage)
+        } else {
+            file
+        };
+        self.files.borrow_mut().insert(content, file.clone());
+        file
+    }
+
+    fn signed_file(&self, file: &Path, zone: &str, damage: Option<Damage>) -> PathBuf {
         let more: &[&str] = if damage == Some(Damage::Expired) {
             &["-i", "20250101000000", "-e", "20250201000000"]
         } else {
             &[]
         };
-        let signed = self.sign(zone, &file, &self.keys[zone], more);
+        let signed = self.sign(zone, file, &self.keys[zone], more);
         if let Some(Damage::Signature(kind)) = damage {
             let text = std::fs::read_to_string(&signed).unwrap();
             let mut done = false;
@@ -378,8 +395,11 @@ impl Lab {
 
     /// Serves `zones`, and nothing of what was there before.
     pub(super) fn serve(&mut self, zones: &Zones) {
+        for server in &self.servers {
+            let _ = Command::new("kill").arg(server.id().to_string()).status();
+        }
         for mut server in self.servers.drain(..) {
-            end(&mut server);
+            let _ = server.wait();
         }
         self.write_state(&zones.state);
         let mut root = vec![
@@ -418,12 +438,16 @@ impl Lab {
                 file("zonelist"),
             );
             let mut all: Vec<(&str, &Vec<String>)> = vec![(".", &root)];
-            for (zone, lines) in &zones.lines {
+            for (zone, lines) in zones
+                .lines
+                .iter()
+                .filter(|(zone, _)| !zones.gone.contains(*zone))
+            {
                 let second = zones.second.get(zone).filter(|_| at == 1);
                 all.push((zone, second.unwrap_or(lines)));
             }
             for (zone, lines) in all {
-                let path = self.zone_file(&place, zone, lines, zones);
+                let path = self.zone_file(zone, lines, zones);
                 let _ = write!(
                     config,
                     "zone:\n name: \"{zone}\"\n zonefile: \"{}\"\n",

@@ -783,7 +783,7 @@ fn run(records: &Records, expected: &Expected, facts: &Facts) -> (Report, Wanted
         }
     }
     judge.reports(&all, &mut findings);
-    uncertain |= judge.policies(&all, &mut findings);
+    uncertain |= judge.policies(&all, &known_zones, &mut findings);
     judge.authorities(&known_zones, &mut findings);
     judge.pinned(&known_zones, &mut findings);
     judge.unexpected(&known_zones, &mut findings);

@@ -1,6 +1,7 @@
 //! Records that hold names and numbers.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::world::World;
@@ -268,7 +269,7 @@ fn generic(name: &str, address: Option<IpAddr>) -> bool {
                     } else {
                         letters.next()
                     };
-                    one.is_some_and(|c| c.is_ascii_hexdigit() && c.is_ascii_digit())
+                    one.is_some_and(|c| c.is_ascii_digit())
                 };
                 forms.iter().any(|form| {
                     name.match_indices(form.as_str()).any(|(at, _)| {
@@ -281,11 +282,10 @@ fn generic(name: &str, address: Option<IpAddr>) -> bool {
         Some(IpAddr::V6(six)) => {
             let [.., y, z] = six.segments();
             let digits: String = name.chars().filter(char::is_ascii_hexdigit).collect();
-            let whole: String = six
-                .octets()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let mut whole = String::new();
+            for byte in six.octets() {
+                let _ = write!(whole, "{byte:02x}");
+            }
             digits.contains(&whole)
                 || y != 0 && name.contains(&format!("{y:x}-{z:x}"))
                 || name.contains(&six.to_string().replace("::", "--").replace(':', "-"))
