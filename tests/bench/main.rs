@@ -5,6 +5,7 @@
     reason = "a program that prints measurements"
 )]
 
+use std::fmt::Write as _;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -239,7 +240,11 @@ fn nsd(directory: &Path, zones: &Path) -> (Child, SocketAddr) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|end| end == "zone") {
             let name = path.file_stem().unwrap().to_string_lossy();
-            config += &format!("zone:\n name: {name}\n zonefile: {}\n", path.display());
+            let _ = write!(
+                config,
+                "zone:\n name: {name}\n zonefile: {}\n",
+                path.display()
+            );
         }
     }
     std::fs::write(directory.join("nsd.conf"), config).unwrap();
@@ -256,22 +261,19 @@ fn nsd(directory: &Path, zones: &Path) -> (Child, SocketAddr) {
         .spawn()
         .unwrap();
     let begun = Instant::now();
-    loop {
+    let answers = || {
         let output = Command::new("dig")
             .args(["+short", "+time=1", "+tries=1", "-p"])
             .arg(address.port().to_string())
             .args(["@127.0.0.1", "d0.example", "SOA"])
             .output()
             .unwrap();
-        if output.status.success() && !output.stdout.is_empty() {
-            return (child, address);
-        }
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "NSD does not answer"
-        );
+        output.status.success() && !output.stdout.is_empty()
+    };
+    while !answers() && begun.elapsed() < Duration::from_secs(20) {
         std::thread::sleep(Duration::from_millis(50));
     }
+    (child, address)
 }
 
 fn audit(directory: &Path) {
@@ -318,7 +320,7 @@ fn audit(directory: &Path) {
         let forward = report
             .records
             .iter()
-            .filter(|one| !one.zone.ends_with(".arpa"));
+            .filter(|one| !mailu_core::dns::is_reverse(&one.zone));
         assert!(forward.clone().count() > COUNT * 10);
         for one in forward {
             assert_eq!(one.state, mailu_core::dns::check::State::Right, "{one:?}");

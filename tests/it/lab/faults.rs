@@ -13,13 +13,16 @@ const STS: &str = "_mta-sts.example.com";
 const WEB: &str = "mta-sts.example.com";
 const PTR: &str = "10.2.0.192.in-addr.arpa";
 
+/// What is changed in a right zone.
+type Change = Box<dyn Fn(&mut Zones)>;
+
 struct Fault {
     name: &'static str,
     id: &'static str,
     severity: &'static str,
     /// What the finding's subject begins with.
     subject: &'static str,
-    make: Box<dyn Fn(&mut Zones)>,
+    make: Change,
 }
 
 fn fault(
@@ -899,7 +902,7 @@ fn policies() -> Vec<Fault> {
 }
 
 /// What receivers accept, and we have to.
-fn harmless() -> Vec<(&'static str, Box<dyn Fn(&mut Zones)>)> {
+fn harmless() -> Vec<(&'static str, Change)> {
     vec![
         (
             "covered by a network",

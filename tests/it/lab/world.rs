@@ -323,21 +323,6 @@ impl Lab {
         std::fs::rename(path, self.path("state.json")).unwrap();
     }
 
-    /// The signed zone in a file, if it is to be signed.
-    fn sign(&self, zone: &str, file: &Path, key: &str, more: &[&str]) -> PathBuf {
-        let signed = file.with_extension("signed");
-        succeed(
-            Command::new(tool("ldns-signzone"))
-                .args(more)
-                .arg("-f")
-                .arg(&signed)
-                .args(["-o", zone])
-                .arg(file)
-                .arg(key),
-        );
-        signed
-    }
-
     fn zone_file(&self, zone: &str, lines: &[String], zones: &Zones) -> PathBuf {
         let damage = zones
             .damage
@@ -367,7 +352,7 @@ impl Lab {
         } else {
             &[]
         };
-        let signed = self.sign(zone, file, &self.keys[zone], more);
+        let signed = sign(zone, file, &self.keys[zone], more);
         if let Some(Damage::Signature(kind)) = damage {
             let text = std::fs::read_to_string(&signed).unwrap();
             let mut done = false;
@@ -546,6 +531,21 @@ impl Lab {
         let hex = text.split_whitespace().next().unwrap();
         format!("_25._tcp.mail.example.com. 60 IN TLSA 3 1 1 {hex}")
     }
+}
+
+/// Signs the zone in a file; gives the file with the signed one.
+fn sign(zone: &str, file: &Path, key: &str, more: &[&str]) -> PathBuf {
+    let signed = file.with_extension("signed");
+    succeed(
+        Command::new(tool("ldns-signzone"))
+            .args(more)
+            .arg("-f")
+            .arg(&signed)
+            .args(["-o", zone])
+            .arg(file)
+            .arg(key),
+    );
+    signed
 }
 
 fn ready(child: &mut Child) {
