@@ -242,7 +242,6 @@ fn what_is_not_there_yet_says_so_and_what_helps() {
         ("mailu-backup", "tar "),
         ("mailu-restore", "tar "),
         ("mailu-update", "config set"),
-        ("mailu-diagnose", "status"),
         ("mailu-listmonk", "port 465"),
         ("wordpress-mailu-integration", "port 465"),
     ] {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mailu_core::Finding;
-use mailu_core::dns::check::{self, Facts, Reply, Seen, Servers, State};
+use mailu_core::dns::check::{self, Expected, Facts, Reply, Seen, Servers, State};
 use mailu_core::dns::formats::{Format, Logo, Page, render, render_checked};
 use mailu_core::dns::{Data, Record, Report, chunks};
 use mailu_core::pages::{Check, CheckOutcome, Ignored, ReportPage, Silenced, Verdict, report_page};
@@ -336,7 +336,7 @@ fn pages_work_in_a_browser() {
         .iter()
         .flat_map(|zone| &zone.records)
         .collect();
-    let published = check::judge(&records, &mistakes(&records));
+    let published = check::judge(&records, &Expected::new(&config), &mistakes(&records));
     let page = Page::new(Some("Müller & Söhne".to_owned()), Some(logo()));
     let at = "2026-11-26T14:05:00Z";
     let checked = render_checked(&config, &records, &page, &published, at).unwrap();

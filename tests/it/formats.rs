@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use mailu_core::Config;
-use mailu_core::dns::check::{self, Facts, Reply, Seen, Servers, State};
+use mailu_core::dns::check::{self, Expected, Facts, Reply, Seen, Servers, State};
 use mailu_core::dns::formats::{Format, Logo, Page, RenderedText, render, render_checked};
 use mailu_core::dns::{Data, Record, Report, ZoneReport, is_providers};
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -809,7 +809,7 @@ fn what_others_have_published_cannot_change_the_page() {
                 .replies
                 .insert(question, BTreeMap::from([(HOSTILE[0].to_owned(), reply)]));
         }
-        let published = check::judge(report, &facts);
+        let published = check::judge(report, &Expected::default(), &facts);
         assert!(
             published
                 .records

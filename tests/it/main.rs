@@ -12,6 +12,7 @@ mod deliverability;
 mod delivery;
 mod deploy;
 mod deps;
+mod diagnose;
 mod dkim;
 mod edits;
 mod env;

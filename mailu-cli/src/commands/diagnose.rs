@@ -1,12 +1,13 @@
 //! `mailu diagnose`
 
 use mailu_core::diagnose::IgnoreRule;
+use mailu_core::dns::formats::{Logo, Page};
 use mailu_core::host::{DiagnoseOptions, Mailu};
 use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind};
 use serde_json::json;
 
-use super::chosen;
+use super::{chosen, read_bytes};
 use crate::args::{Diagnose, Global};
 use crate::output::Printer;
 
@@ -26,7 +27,27 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Diagnose) -> Re
     options.outbound.outbound.clone_from(&args.outbound_to);
     options.time_servers.clone_from(&args.time_server);
     options.changes = args.changes;
+    let logo = match &args.logo {
+        Some(path) => Some(Logo::new(read_bytes(path, Logo::LIMIT)?)?),
+        None => None,
+    };
+    let page = Page::new(
+        args.agency.clone().filter(|name| !name.trim().is_empty()),
+        logo,
+    );
     let report = mailu.diagnose(&layout, &options)?;
+    if let Some(path) = &args.html {
+        let text = report.page(&page)?;
+        std::fs::write(path, text).map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                "file.failed",
+                format!("write {}", path.display()),
+            )
+            .source(error)
+            .hint("choose a file in a directory that is there, and that you may write to")
+        })?;
+    }
     if printer.json {
         printer.data(&report)?;
     } else {

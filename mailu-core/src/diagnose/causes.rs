@@ -15,7 +15,11 @@ pub(super) fn follows(cause: &Finding, effect: &Finding) -> bool {
     match cause.id.as_str() {
         "service.stopped" | "service.absent" | "service.looping" | "service.unhealthy" => {
             if area == "service" {
-                return id != "service.drift" && behind(&cause.subject).contains(&subject);
+                // A container that does not run has ended by itself, or somebody has ended it.
+                return matches!(
+                    id,
+                    "service.unhealthy" | "service.looping" | "service.starting"
+                ) && behind(&cause.subject).contains(&subject);
             }
             // A service that looks ill may be the effect, too: of what it says itself nothing is hidden by it.
             without(&cause.subject, area, id, subject)
@@ -54,7 +58,6 @@ pub(super) fn follows(cause: &Finding, effect: &Finding) -> bool {
             area == "list" || area == "service" && matches!(subject, "admin" | "antispam")
         }
         "port.out25" => area == "queue",
-        "list.listed" | "ptr.exists" | "ptr.helo" => false,
         "certs.missing" | "certs.key" | "certs.unreadable" | "certs.interrupted" => {
             matches!(
                 id,
@@ -72,6 +75,8 @@ fn behind(service: &str) -> &'static [&'static str] {
         "resolver" => &["admin", "antispam", "smtp", "front", "imap", "webmail"],
         "redis" => &["admin", "antispam", "front", "imap", "smtp", "webmail"],
         "admin" => &["antispam", "front", "imap", "smtp", "webmail"],
+        // Admin waits for their names in requests, its own health check among them.
+        "smtp" | "imap" => &["admin", "antispam", "webmail", "front"],
         "antivirus" | "oletools" => &["antispam"],
         _ => &[],
     }
@@ -104,7 +109,7 @@ fn without(service: &str, area: &str, id: &str, subject: &str) -> bool {
 }
 
 /// Takes the effects out of `findings`, which stand in the order of checks: each with the finding that it follows from.
-pub(super) fn separate(findings: Vec<Finding>) -> (Vec<Finding>, Vec<(Finding, Finding)>) {
+pub(super) fn separate(findings: &[Finding]) -> (Vec<Finding>, Vec<(Finding, Finding)>) {
     let mut roots: Vec<Finding> = Vec::new();
     let mut effects: Vec<(Finding, Finding)> = Vec::new();
     for (at, finding) in findings.iter().enumerate() {

@@ -10,6 +10,8 @@ mod lists;
 mod machine;
 mod mail;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::dns::check::State;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, Severity, nearest};
+use crate::pages::{self, Page};
 
 pub use facts::{
     Disk, Files, Greeting, ListSeen, Memory, Observed, PortSeen, RelaySeen, Reply, Signing, Unsaid,
@@ -366,6 +369,84 @@ pub struct Report {
 }
 
 impl Report {
+    /// It as a page that needs nothing else, with the name and logo of `page`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Internal`] if the template is broken.
+    pub fn page(&self, page: &Page) -> Result<String, Error> {
+        let count = |severity: Severity| {
+            let all = self.findings.iter();
+            all.filter(|finding| finding.severity == severity).count()
+        };
+        let (verdict, headline) = match (count(Severity::Error), count(Severity::Warning)) {
+            (0, 0) => (pages::Verdict::Good, "Nothing is wrong.".to_owned()),
+            (0, warnings) => (
+                pages::Verdict::Unsure,
+                format!("It works; {warnings} to look at."),
+            ),
+            (errors, warnings) => (
+                pages::Verdict::Bad,
+                format!("{errors} to mend, {warnings} to look at."),
+            ),
+        };
+        let silenced: Vec<pages::Silenced> = self
+            .silenced
+            .iter()
+            .map(|one| pages::Silenced {
+                finding: one.finding.clone(),
+                cause: one.cause.clone(),
+            })
+            .collect();
+        let ignored: Vec<pages::Ignored> = self
+            .ignored
+            .iter()
+            .map(|one| pages::Ignored {
+                finding: one.finding.clone(),
+                reason: one.reason.clone(),
+                until: one.until.clone(),
+            })
+            .collect();
+        let mut checks: Vec<pages::Check> = self
+            .checks
+            .iter()
+            .map(|one| pages::Check {
+                id: one.id.clone(),
+                about: one.about.clone(),
+                outcome: match one.outcome {
+                    Outcome::Passed => pages::CheckOutcome::Passed,
+                    Outcome::Warned => pages::CheckOutcome::Warned,
+                    Outcome::Failed => pages::CheckOutcome::Failed,
+                    Outcome::Unknown => pages::CheckOutcome::Unknown,
+                    Outcome::Skipped => pages::CheckOutcome::Skipped,
+                },
+                summary: one.summary.clone(),
+            })
+            .collect();
+        for one in &mut checks {
+            let why: Vec<String> = self
+                .unknown
+                .iter()
+                .filter(|unknown| unknown.check == one.id)
+                .map(|unknown| format!("{}: {}", unknown.subject, unknown.why))
+                .collect();
+            if !why.is_empty() {
+                one.summary = why.join("; ");
+            }
+        }
+        pages::report_page(&pages::ReportPage {
+            mail_host: &self.mail_host,
+            checked_at: &self.at,
+            verdict,
+            headline: &headline,
+            findings: &self.findings,
+            silenced: &silenced,
+            ignored: &ignored,
+            checks: &checks,
+            page,
+        })
+    }
+
     /// What is to be kept of it.
     pub fn memo(&self) -> Memo {
         Memo {
@@ -437,8 +518,14 @@ impl Verdict {
         }
     }
 
-    fn outcome(&self) -> Outcome {
-        let worst = self.findings.iter().map(|finding| finding.severity).max();
+    /// By what nobody has decided to live with.
+    fn outcome(&self, ignored: impl Fn(&Finding) -> bool) -> Outcome {
+        let worst = self
+            .findings
+            .iter()
+            .filter(|finding| !ignored(finding))
+            .map(|finding| finding.severity)
+            .max();
         match worst {
             Some(Severity::Error) => Outcome::Failed,
             Some(Severity::Warning) => Outcome::Warned,
@@ -705,6 +792,10 @@ fn secrets(_: &Config, observed: &Observed) -> Verdict {
 
 /// Judges what was seen of the deployment of `config`; `at` is now, RFC 3339 in UTC.
 pub fn judge(config: &Config, observed: &Observed, options: &Options, at: &str) -> Report {
+    let rule_about = |finding: &Finding| {
+        let rules = &mut config.diagnose.ignore.iter();
+        rules.find(|rule| rule.is_about(finding) && !rule.is_over(&observed.today))
+    };
     let mut all: Vec<Finding> = Vec::new();
     let mut unknown = Vec::new();
     let mut checks = Vec::new();
@@ -720,10 +811,11 @@ pub fn judge(config: &Config, observed: &Observed, options: &Options, at: &str) 
         let Some(summary) = verdict.summary.clone() else {
             continue;
         };
-        let outcome = verdict.outcome();
+        let outcome = verdict.outcome(|finding| rule_about(finding).is_some());
         let worst = verdict
             .findings
             .iter()
+            .filter(|finding| rule_about(finding).is_none())
             .max_by_key(|finding| finding.severity)
             .filter(|_| matches!(outcome, Outcome::Failed | Outcome::Warned));
         checks.push(CheckResult {
@@ -744,16 +836,11 @@ pub fn judge(config: &Config, observed: &Observed, options: &Options, at: &str) 
             }
         }
     }
-    let (roots, effects) = causes::separate(all);
+    let (roots, effects) = causes::separate(&all);
     let mut findings = Vec::new();
     let mut ignored = Vec::new();
     for finding in roots {
-        let rule = config
-            .diagnose
-            .ignore
-            .iter()
-            .find(|rule| rule.is_about(&finding) && !rule.is_over(&observed.today));
-        match rule {
+        match rule_about(&finding) {
             Some(rule) => ignored.push(Ignored {
                 finding,
                 reason: rule.reason().to_owned(),

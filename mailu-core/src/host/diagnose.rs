@@ -82,7 +82,7 @@ impl Mailu {
     pub fn diagnose(&self, layout: &Layout, options: &DiagnoseOptions) -> Result<Report, Error> {
         options.checks.known()?;
         let (config, _) = self.config(layout)?;
-        let observed = self.looked(layout, &config, options)?;
+        let observed = self.looked(layout, &config, options);
         let mut report = diagnose::judge(&config, &observed, &options.checks, &observe::now());
         hints::findings(&mut report.findings, self.root());
         for one in &mut report.silenced {
@@ -101,12 +101,7 @@ impl Mailu {
         Ok(report)
     }
 
-    fn looked(
-        &self,
-        layout: &Layout,
-        config: &Config,
-        options: &DiagnoseOptions,
-    ) -> Result<Observed, Error> {
+    fn looked(&self, layout: &Layout, config: &Config, options: &DiagnoseOptions) -> Observed {
         let wants = |check: &str| options.checks.wants(check);
         let now = observe::now_seconds();
         let mut observed = Observed {
@@ -185,7 +180,7 @@ impl Mailu {
             observed.outbound = outbound.and_then(|one| one.join().ok());
             observed.certificates = certificates.and_then(|one| one.join().ok()).flatten();
         });
-        Ok(observed)
+        observed
     }
 
     /// What the engine and its containers say.
@@ -261,7 +256,11 @@ impl Mailu {
                 .flatten();
 
             let smtp = mail.contains(&25).then(|| place(25)).flatten();
-            if let Some(smtp) = smtp.filter(|_| running("front").is_some()) {
+            // Without one of these nobody answers, which takes its time.
+            let answers = ["front", "smtp", "admin"]
+                .iter()
+                .all(|service| running(service).is_some());
+            if let Some(smtp) = smtp.filter(|_| answers) {
                 if wants("relay") {
                     observed.relay = Some(relay(config, docker, &own, smtp, [traefik, front]));
                 }
@@ -358,11 +357,10 @@ fn said(config: &Config, port: u16, place: Option<SocketAddr>) -> Result<Greetin
     let name = config.mail_host.as_str();
     if port == 443 {
         return match probe::https(place, name, "/sso/login") {
-            Ok((status, _)) => {
-                let mut greeting = Greeting::default();
-                greeting.banner = status.to_string();
-                Ok(greeting)
-            }
+            Ok((status, _)) => Ok(Greeting {
+                banner: status.to_string(),
+                ..Greeting::default()
+            }),
             Err(why) if why.contains("refused") => Err(Unsaid::Unreached(why)),
             Err(why) => Err(Unsaid::Silent(why)),
         };
