@@ -352,6 +352,7 @@ fn the_summary_says_what_is_left_to_do() {
         document,
         serde_json::json!({
             "domain": [{ "name": "example.com" }],
+            "alias": [{ "email": "postmaster@example.com", "destination": ["admin@example.com"] }],
             "user": [{
                 "email": "admin@example.com",
                 "password": password.trim_end(),

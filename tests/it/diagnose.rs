@@ -9,7 +9,7 @@ const HERE: [&str; 4] = [
     "diagnose",
     "--json",
     "--skip",
-    "dns,lists,clock,outbound,certificates",
+    "dns,lists,clock,outbound,certificates,tls",
 ];
 
 fn diagnose(root: &Root, args: &[&str]) -> Run {

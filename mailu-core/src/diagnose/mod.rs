@@ -87,7 +87,10 @@ pub const CHECKS: [Check; 18] = [
     check(
         "settings",
         "files, and what connects the containers",
-        &["settings", "env", "config", "compose", "status"],
+        &[
+            "settings", "env", "config", "compose", "status", "tls", "names", "network", "relay",
+            "secret", "mta_sts", "fleet", "dns", "dkim", "web",
+        ],
         settings,
     ),
     check(
