@@ -67,9 +67,7 @@ pub(crate) fn mistakes(records: &Report) -> Facts {
             let reply = match (question.name.as_str(), question.kind) {
                 _ if right.is_empty() => Reply::Absent,
                 ("example.com", "MX") => Reply::Empty,
-                ("example.com", "TXT") => {
-                    found(vec![Seen::text("v=spf1 ip4:203.0.113.9 -all")])
-                }
+                ("example.com", "TXT") => found(vec![Seen::text("v=spf1 ip4:203.0.113.9 -all")]),
                 ("_dmarc.example.com", _) if number == 1 => Reply::Absent,
                 ("dkim._domainkey.example.com", _) => found(vec![Seen::text(&format!(
                     "v=DKIM1; k=rsa; p={}",
