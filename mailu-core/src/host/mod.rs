@@ -6,6 +6,7 @@
 )]
 
 mod acme;
+mod backup;
 mod certificate;
 mod certs;
 mod compose;
@@ -48,6 +49,7 @@ mod verify;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use backup::{Keys, Verified};
 pub use certs::{CertificateSync, FrontReload};
 pub use delivery::TestEmail;
 pub use deps::Dependencies;

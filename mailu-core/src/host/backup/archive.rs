@@ -1,0 +1,1215 @@
+//! Archives: written in one go, and read with nothing believed that was not looked at.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use age::secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
+
+use crate::backup::{
+    self, DEPLOYMENT, END, End, FILES, FORMAT, HEAD, Head, Kind, Member, Refused, Rules, SECRETS,
+};
+use crate::error::{Error, ErrorKind};
+use crate::host::files;
+
+/// The most that a head, an end or an extended name may have.
+const SMALL: u64 = 1 << 20;
+/// The longest line of the list of files.
+const LINE: usize = 64 << 10;
+/// What may follow the end of a tar file: it is filled up to a block of its own.
+const PADDING: u64 = 1 << 20;
+/// How compression with zstd is done.
+const LEVEL: i32 = 3;
+
+/// How an archive is opened that is encrypted.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Keys {
+    /// A file with age identities (`AGE-SECRET-KEY-1…`).
+    pub identity: Option<PathBuf>,
+    /// A file whose first line is the passphrase.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+impl Keys {
+    /// From files.
+    pub fn new(identity: Option<PathBuf>, passphrase_file: Option<PathBuf>) -> Self {
+        Self {
+            identity,
+            passphrase_file,
+        }
+    }
+}
+
+/// For whom an archive is encrypted.
+#[derive(Debug, Clone, Default)]
+pub(in crate::host) enum Lock {
+    /// For nobody: whoever has the file can read it.
+    #[default]
+    Open,
+    /// For the holders of keys, `age1…`.
+    Recipients(Vec<age::x25519::Recipient>),
+    /// For whoever knows a passphrase.
+    Passphrase(SecretString),
+}
+
+impl Lock {
+    /// From what a person gave.
+    pub(in crate::host) fn new(
+        recipients: &[String],
+        passphrase_file: Option<&Path>,
+    ) -> Result<Self, Error> {
+        if let Some(path) = passphrase_file {
+            if !recipients.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    "backup.two_keys",
+                    "encrypt a backup: for recipients or with a passphrase, not both",
+                ));
+            }
+            return Ok(Self::Passphrase(passphrase(path)?));
+        }
+        let all: Result<Vec<_>, Error> = recipients.iter().map(|text| recipient(text)).collect();
+        Ok(match all? {
+            all if all.is_empty() => Self::Open,
+            all => Self::Recipients(all),
+        })
+    }
+
+    /// Whether there is any.
+    pub(in crate::host) fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
+}
+
+fn recipient(text: &str) -> Result<age::x25519::Recipient, Error> {
+    age::x25519::Recipient::from_str(text.trim()).map_err(|why| {
+        let error = Error::new(
+            ErrorKind::InvalidInput,
+            "backup.recipient",
+            "encrypt a backup: a recipient is no public key of age",
+        );
+        if text.trim_start().starts_with("AGE-SECRET-KEY") {
+            error.hint("this is the secret key, which must not be here: `age-keygen -y FILE` prints the public one, age1…")
+        } else {
+            error
+                .source(io::Error::other(why))
+                .hint("it looks like age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p; `age-keygen` makes a pair")
+        }
+    })
+}
+
+fn passphrase(path: &Path) -> Result<SecretString, Error> {
+    let text = fs::read_to_string(path).map_err(|error| files::failed("read", path, error))?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "backup.passphrase",
+            format!(
+                "read a passphrase from {}: its first line is empty",
+                path.display()
+            ),
+        ));
+    }
+    Ok(SecretString::from(line.to_owned()))
+}
+
+/// How an archive is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Packing {
+    Zstd,
+    Gzip,
+}
+
+/// What the stages of writing end in.
+enum Sink {
+    Plain(BufWriter<File>),
+    Locked(age::stream::StreamWriter<BufWriter<File>>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Locked(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Locked(file) => file.flush(),
+        }
+    }
+}
+
+enum Packer {
+    Zstd(zstd::Encoder<'static, Sink>),
+    Gzip(flate2::write::GzEncoder<Sink>),
+}
+
+impl Write for Packer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Zstd(to) => to.write(bytes),
+            Self::Gzip(to) => to.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Zstd(to) => to.flush(),
+            Self::Gzip(to) => to.flush(),
+        }
+    }
+}
+
+/// What is known of a member before it is written.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::host) struct Attributes {
+    pub(in crate::host) mode: u32,
+    pub(in crate::host) uid: u64,
+    pub(in crate::host) gid: u64,
+    pub(in crate::host) mtime: u64,
+}
+
+impl Attributes {
+    pub(in crate::host) fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid().into(),
+            gid: metadata.gid().into(),
+            mtime: u64::try_from(metadata.mtime()).unwrap_or_default(),
+        }
+    }
+}
+
+/// An archive that is being written. It has another name until it is whole.
+pub(in crate::host) struct Writer {
+    tar: tar::Builder<Packer>,
+    path: PathBuf,
+    temporary: PathBuf,
+    /// The lines about what was written so far. Nobody else can open it.
+    lines: BufWriter<File>,
+    sum: Sha256,
+    rules: Rules,
+    end: End,
+    whole: bool,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The name of an archive while it is written.
+fn unfinished(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(suffix);
+    name.push(crate::plan::TEMPORARY_SUFFIX);
+    path.with_file_name(name)
+}
+
+fn fresh(path: &Path) -> Result<File, Error> {
+    let _ = fs::remove_file(path);
+    fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| files::failed("write", path, error))
+}
+
+impl Writer {
+    /// Begins the archive `path` with its head.
+    pub(in crate::host) fn begin(
+        path: &Path,
+        packing: Packing,
+        lock: &Lock,
+        head: &Head,
+    ) -> Result<Self, Error> {
+        let temporary = unfinished(path, "");
+        let failed = |error: io::Error| files::failed("write", path, error);
+        let file = BufWriter::with_capacity(1 << 20, fresh(&temporary)?);
+        let encryptor = match lock {
+            Lock::Open => None,
+            Lock::Passphrase(secret) => Some(age::Encryptor::with_user_passphrase(secret.clone())),
+            Lock::Recipients(all) => Some(
+                age::Encryptor::with_recipients(all.iter().map(|one| one as &dyn age::Recipient))
+                    .map_err(|error| failed(io::Error::other(error.to_string())))?,
+            ),
+        };
+        let sink = match encryptor {
+            None => Sink::Plain(file),
+            Some(encryptor) => Sink::Locked(encryptor.wrap_output(file).map_err(failed)?),
+        };
+        let packer = match packing {
+            Packing::Gzip => Packer::Gzip(flate2::write::GzEncoder::new(
+                sink,
+                flate2::Compression::default(),
+            )),
+            Packing::Zstd => {
+                let mut encoder = zstd::Encoder::new(sink, LEVEL).map_err(failed)?;
+                encoder.include_checksum(true).map_err(failed)?;
+                let cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(8));
+                encoder
+                    .multithread(u32::try_from(cores).unwrap_or(1))
+                    .map_err(failed)?;
+                Packer::Zstd(encoder)
+            }
+        };
+        let lines = unfinished(path, ".files");
+        let list = fresh(&lines)?;
+        // It goes with this process, however that ends.
+        fs::remove_file(&lines).map_err(failed)?;
+        let mut tar = tar::Builder::new(packer);
+        tar.sparse(false);
+        let mut writer = Self {
+            tar,
+            path: path.to_path_buf(),
+            temporary,
+            lines: BufWriter::new(list),
+            sum: Sha256::new(),
+            rules: Rules::default(),
+            end: End {
+                members: 0,
+                files: 0,
+                messages: 0,
+                bytes: 0,
+                files_sha256: String::new(),
+            },
+            whole: false,
+        };
+        writer.small(HEAD, head)?;
+        Ok(writer)
+    }
+
+    /// What there is so far.
+    pub(in crate::host) fn so_far(&self) -> &End {
+        &self.end
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        files::failed("write", &self.path, error)
+    }
+
+    fn small(&mut self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
+        let text = serde_json::to_vec_pretty(value).map_err(|error| self.failed(error.into()))?;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o600);
+        header.set_entry_type(tar::EntryType::Regular);
+        self.tar
+            .append_data(&mut header, name, text.as_slice())
+            .map_err(|error| self.failed(error))
+    }
+
+    fn header(attributes: Attributes, kind: tar::EntryType, size: u64) -> tar::Header {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(attributes.mode);
+        header.set_uid(attributes.uid);
+        header.set_gid(attributes.gid);
+        header.set_mtime(attributes.mtime);
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header
+    }
+
+    /// The same rules as for whoever reads it: what could not be restored fails now.
+    fn allowed(&mut self, member: &Member) -> Result<(), Error> {
+        let target = member.target.as_deref().map(Member::bytes);
+        self.rules
+            .next(
+                &Member::bytes(&member.path),
+                member.kind,
+                member.mode,
+                target.as_deref(),
+            )
+            .map_err(|refused| cannot_be_kept(&refused))
+    }
+
+    fn note(&mut self, member: &Member) -> Result<(), Error> {
+        let mut line = serde_json::to_vec(member).map_err(|error| self.failed(error.into()))?;
+        line.push(b'\n');
+        self.sum.update(&line);
+        self.lines
+            .write_all(&line)
+            .map_err(|error| self.failed(error))?;
+        self.end.members += 1;
+        if member.kind == Kind::File {
+            self.end.files += 1;
+            self.end.bytes += member.size;
+            self.end.messages += u64::from(member.is_message());
+        }
+        Ok(())
+    }
+
+    fn member(path: &[u8], kind: Kind, attributes: Attributes) -> Member {
+        Member {
+            path: Member::text(path),
+            kind,
+            size: 0,
+            mode: attributes.mode,
+            uid: attributes.uid,
+            gid: attributes.gid,
+            mtime: attributes.mtime,
+            sha256: None,
+            target: None,
+        }
+    }
+
+    /// Adds a directory.
+    pub(in crate::host) fn directory(
+        &mut self,
+        path: &[u8],
+        attributes: Attributes,
+    ) -> Result<(), Error> {
+        let member = Self::member(path, Kind::Directory, attributes);
+        self.allowed(&member)?;
+        let mut header = Self::header(attributes, tar::EntryType::Directory, 0);
+        self.tar
+            .append_data(&mut header, as_path(path), io::empty())
+            .map_err(|error| self.failed(error))?;
+        self.note(&member)
+    }
+
+    /// Adds a symbolic link.
+    pub(in crate::host) fn link(
+        &mut self,
+        path: &[u8],
+        target: &[u8],
+        attributes: Attributes,
+    ) -> Result<(), Error> {
+        let mut member = Self::member(path, Kind::Link, attributes);
+        member.target = Some(Member::text(target));
+        self.allowed(&member)?;
+        let mut header = Self::header(attributes, tar::EntryType::Symlink, 0);
+        self.tar
+            .append_link(&mut header, as_path(path), as_path(target))
+            .map_err(|error| self.failed(error))?;
+        self.note(&member)
+    }
+
+    /// Adds a file of `size` bytes, which have to be there: no less, while more is left.
+    pub(in crate::host) fn file(
+        &mut self,
+        path: &[u8],
+        attributes: Attributes,
+        size: u64,
+        from: impl Read,
+    ) -> Result<(), Error> {
+        let mut member = Self::member(path, Kind::File, attributes);
+        self.allowed(&member)?;
+        let mut header = Self::header(attributes, tar::EntryType::Regular, size);
+        let mut from = Summing {
+            from: from.take(size),
+            sum: Sha256::new(),
+            count: 0,
+        };
+        self.tar
+            .append_data(&mut header, as_path(path), &mut from)
+            .map_err(|error| self.failed(error))?;
+        if from.count != size {
+            return Err(Error::new(
+                ErrorKind::Io,
+                "backup.shrunk",
+                format!(
+                    "back up {}: it got shorter while it was read ({} of {size} bytes)",
+                    member.path, from.count
+                ),
+            )
+            .hint("run the same command again"));
+        }
+        member.size = size;
+        member.sha256 = Some(hex(from.sum));
+        self.note(&member)
+    }
+
+    /// Ends the archive and gives it its name.
+    pub(in crate::host) fn finish(mut self) -> Result<(PathBuf, End, u64), Error> {
+        self.end.files_sha256 = hex(std::mem::take(&mut self.sum));
+        self.lines.flush().map_err(|error| self.failed(error))?;
+        let list = self.lines.get_mut();
+        let rewound = list.rewind().and_then(|()| list.metadata());
+        let length = rewound.map_err(|error| self.failed(error))?.len();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(length);
+        header.set_mode(0o600);
+        header.set_entry_type(tar::EntryType::Regular);
+        let list = self.lines.get_ref();
+        let done = self.tar.append_data(&mut header, FILES, list);
+        done.map_err(|error| self.failed(error))?;
+        let end = self.end.clone();
+        self.small(END, &end)?;
+        self.tar.finish().map_err(|error| self.failed(error))?;
+        let sync = |writer: &mut Self| -> io::Result<u64> {
+            // The builder is done, and gives back what it wrote to.
+            let packer = std::mem::replace(
+                &mut writer.tar,
+                tar::Builder::new(Packer::Gzip(flate2::write::GzEncoder::new(
+                    Sink::Plain(BufWriter::new(File::open("/dev/null")?)),
+                    flate2::Compression::none(),
+                ))),
+            )
+            .into_inner()?;
+            let sink = match packer {
+                Packer::Zstd(encoder) => encoder.finish()?,
+                Packer::Gzip(encoder) => encoder.finish()?,
+            };
+            let file = match sink {
+                Sink::Plain(file) => file,
+                Sink::Locked(file) => file.finish()?,
+            };
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+            Ok(file.metadata()?.len())
+        };
+        let size = sync(&mut self).map_err(|error| self.failed(error))?;
+        fs::rename(&self.temporary, &self.path).map_err(|error| self.failed(error))?;
+        self.whole = true;
+        let parent = self.path.parent().unwrap_or(Path::new("."));
+        File::open(parent)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| files::failed("sync", parent, error))?;
+        Ok((self.path.clone(), self.end.clone(), size))
+    }
+}
+
+/// What is not whole does not stay.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if !self.whole {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn cannot_be_kept(refused: &Refused) -> Error {
+    let error = Error::new(
+        ErrorKind::Conflict,
+        "backup.cannot_keep",
+        format!("back up: {refused}, and could not be restored"),
+    );
+    match refused {
+        Refused::LeadsOut(..) => {
+            error.hint("put what it leads to in its place, or remove the link")
+        }
+        _ => error.hint("move it out of the deployment's directory"),
+    }
+}
+
+fn as_path(bytes: &[u8]) -> &Path {
+    use std::os::unix::ffi::OsStrExt as _;
+    Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn hex(sum: Sha256) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(64);
+    for byte in sum.finalize() {
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+struct Summing<R> {
+    from: R,
+    sum: Sha256,
+    count: u64,
+}
+
+impl<R: Read> Read for Summing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        if let Some(read) = buffer.get(..count) {
+            self.sum.update(read);
+        }
+        self.count += count as u64;
+        Ok(count)
+    }
+}
+
+// --- reading -----------------------------------------------------------------------------------------------------------------
+
+/// An archive that was read to its end, and is as it was written.
+#[derive(Debug, Clone, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Verified {
+    /// The archive.
+    pub file: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// What it begins with.
+    pub head: Head,
+    /// What it ends with.
+    pub end: End,
+}
+
+/// An error about an archive.
+pub(in crate::host) fn refused(
+    path: &Path,
+    code: &'static str,
+    why: impl std::fmt::Display,
+) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        code,
+        format!("read the backup {}: {why}", path.display()),
+    )
+}
+
+/// A member of a tar file, with its long names put together.
+#[derive(Debug)]
+pub(in crate::host) struct Entry {
+    pub(in crate::host) path: Vec<u8>,
+    pub(in crate::host) kind: tar::EntryType,
+    pub(in crate::host) target: Option<Vec<u8>>,
+    pub(in crate::host) attributes: Attributes,
+    pub(in crate::host) size: u64,
+}
+
+/// An archive, open: decrypted and unpacked as it is read.
+pub(in crate::host) struct Open {
+    path: PathBuf,
+    pub(in crate::host) size: u64,
+    pub(in crate::host) encrypted: bool,
+    stream: Box<dyn Read>,
+}
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Open")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+fn begins_with(from: &mut impl io::BufRead, magic: &[u8]) -> io::Result<bool> {
+    Ok(from.fill_buf()?.starts_with(magic))
+}
+
+impl Open {
+    /// Opens the archive at `path`.
+    pub(in crate::host) fn new(path: &Path, keys: &Keys) -> Result<Self, Error> {
+        let failed = |error| files::failed("read", path, error);
+        let file = File::open(path).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                Error::new(
+                    ErrorKind::NotFound,
+                    "backup.not_found",
+                    format!("read the backup {}: there is no such file", path.display()),
+                )
+                .hint("`mailu backup list` shows which there are")
+            } else {
+                failed(error)
+            }
+        })?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(refused(path, "backup.not_a_file", "it is not a file"));
+        }
+        let mut file = BufReader::with_capacity(1 << 18, file);
+        let encrypted = begins_with(&mut file, b"age-encryption.org/").map_err(failed)?;
+        let stream: Box<dyn Read> = if encrypted {
+            decrypted(path, file, keys)?
+        } else {
+            Box::new(file)
+        };
+        let mut stream = BufReader::with_capacity(1 << 18, stream);
+        let stream: Box<dyn Read> = if begins_with(&mut stream, &[0x28, 0xb5, 0x2f, 0xfd])
+            .map_err(|error| broken(path, error))?
+        {
+            Box::new(zstd::Decoder::with_buffer(stream).map_err(failed)?)
+        } else if begins_with(&mut stream, &[0x1f, 0x8b]).map_err(failed)? {
+            Box::new(flate2::bufread::MultiGzDecoder::new(stream))
+        } else {
+            return Err(refused(
+                path,
+                "backup.foreign",
+                "it is neither compressed with zstd or gzip, nor encrypted with age",
+            )
+            .hint("`mailu backup list` shows which backups there are"));
+        };
+        Ok(Self {
+            path: path.to_path_buf(),
+            size: metadata.len(),
+            encrypted,
+            stream,
+        })
+    }
+
+    /// Hands over each member, in order, to its end and what may follow that. Long names are put together; nothing is judged
+    /// beyond that.
+    pub(in crate::host) fn each(
+        self,
+        visit: &mut dyn FnMut(Entry, &mut dyn Read) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let path = self.path;
+        let mut archive = tar::Archive::new(self.stream);
+        archive.set_ignore_zeros(false);
+        let mut name: Option<Vec<u8>> = None;
+        let mut target: Option<Vec<u8>> = None;
+        let mut size: Option<u64> = None;
+        let mut entries = archive
+            .entries()
+            .map_err(|error| broken(&path, error))?
+            .raw(true);
+        while let Some(entry) = entries.next() {
+            let mut entry = entry.map_err(|error| broken(&path, error))?;
+            let header = entry.header();
+            let kind = header.entry_type();
+            let length = header.entry_size().map_err(|error| broken(&path, error))?;
+            if kind.is_pax_global_extensions() {
+                continue;
+            }
+            if kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions() {
+                if length > SMALL {
+                    return Err(refused(
+                        &path,
+                        "backup.damaged",
+                        "a name in it is longer than any",
+                    ));
+                }
+                let mut text = Vec::new();
+                entry
+                    .read_to_end(&mut text)
+                    .map_err(|error| broken(&path, error))?;
+                if kind.is_pax_local_extensions() {
+                    for extension in tar::PaxExtensions::new(&text) {
+                        let extension = extension.map_err(|error| broken(&path, error))?;
+                        match extension.key_bytes() {
+                            b"path" => name = Some(extension.value_bytes().to_vec()),
+                            b"linkpath" => target = Some(extension.value_bytes().to_vec()),
+                            b"size" => {
+                                size = extension.value().ok().and_then(|text| text.parse().ok());
+                            }
+                            _ => {}
+                        }
+                    }
+                    continue;
+                }
+                while text.last() == Some(&0) {
+                    text.pop();
+                }
+                if kind.is_gnu_longname() {
+                    name = Some(text);
+                } else {
+                    target = Some(text);
+                }
+                continue;
+            }
+            if size.take().is_some_and(|size| size != length) {
+                return Err(refused(
+                    &path,
+                    "backup.damaged",
+                    "it has a file whose size is in an extended header, which nothing of ours writes",
+                ));
+            }
+            let number = |value: io::Result<u64>| value.map_err(|error| broken(&path, error));
+            let attributes = Attributes {
+                mode: header.mode().map_err(|error| broken(&path, error))? & 0o7777,
+                uid: number(header.uid())?,
+                gid: number(header.gid())?,
+                mtime: number(header.mtime())?,
+            };
+            let found = Entry {
+                path: name
+                    .take()
+                    .unwrap_or_else(|| header.path_bytes().into_owned()),
+                kind,
+                target: target
+                    .take()
+                    .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned)),
+                attributes,
+                size: length,
+            };
+            visit(found, &mut entry)?;
+            // What was not read has to be there all the same.
+            io::copy(&mut entry, &mut io::sink()).map_err(|error| broken(&path, error))?;
+        }
+        drop(entries);
+        let mut rest = archive.into_inner();
+        let mut buffer = vec![0; 1 << 16];
+        let mut followed = 0;
+        loop {
+            let count = rest
+                .read(&mut buffer)
+                .map_err(|error| broken(&path, error))?;
+            if count == 0 {
+                return Ok(());
+            }
+            followed += count as u64;
+            if followed > PADDING || buffer.iter().take(count).any(|byte| *byte != 0) {
+                return Err(refused(
+                    &path,
+                    "backup.damaged",
+                    "something follows its end",
+                ));
+            }
+        }
+    }
+}
+
+/// That reading failed where an archive is cut off, or is not as it was written.
+fn broken(path: &Path, error: io::Error) -> Error {
+    let code = match error.kind() {
+        io::ErrorKind::UnexpectedEof => "backup.truncated",
+        _ => "backup.damaged",
+    };
+    let why = if code == "backup.truncated" {
+        "it ends too early"
+    } else {
+        "it is damaged"
+    };
+    refused(path, code, why)
+        .source(error)
+        .hint("take another one: `mailu backup list` shows which there are")
+}
+
+fn decrypted(path: &Path, file: BufReader<File>, keys: &Keys) -> Result<Box<dyn Read>, Error> {
+    let decryptor = age::Decryptor::new_buffered(file)
+        .map_err(|error| broken(path, io::Error::other(error.to_string())))?;
+    let by_passphrase = decryptor.is_scrypt();
+    let locked = || {
+        let (what, option) = if by_passphrase {
+            ("with a passphrase", "--passphrase-file FILE")
+        } else {
+            ("for the holder of a key", "--age-identity FILE")
+        };
+        Error::new(
+            ErrorKind::InvalidInput,
+            "backup.locked",
+            format!("read the backup {}: it is encrypted {what}", path.display()),
+        )
+        .hint(format!("name it with `{option}`"))
+    };
+    let wrong = |error: age::DecryptError| match error {
+        age::DecryptError::Io(error) => broken(path, error),
+        error => Error::new(
+            ErrorKind::InvalidInput,
+            "backup.wrong_key",
+            format!(
+                "read the backup {}: the key does not open it",
+                path.display()
+            ),
+        )
+        .source(io::Error::other(error.to_string()))
+        .hint(if by_passphrase {
+            "`--passphrase-file FILE` names another one"
+        } else {
+            "`--age-identity FILE` names another one"
+        }),
+    };
+    let stream = if by_passphrase {
+        let file = keys.passphrase_file.as_deref().ok_or_else(locked)?;
+        let identity = age::scrypt::Identity::new(passphrase(file)?);
+        decryptor
+            .decrypt(std::iter::once(&identity as &dyn age::Identity))
+            .map_err(wrong)?
+    } else {
+        let file = keys.identity.as_deref().ok_or_else(locked)?;
+        let text = fs::read_to_string(file).map_err(|error| files::failed("read", file, error))?;
+        let identities: Vec<age::x25519::Identity> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .filter_map(|line| line.parse().ok())
+            .collect();
+        if identities.is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "backup.identity",
+                format!(
+                    "read keys from {}: there is none of age's in it",
+                    file.display()
+                ),
+            )
+            .hint("a key looks like AGE-SECRET-KEY-1…; `age-keygen -o FILE` makes one"));
+        }
+        decryptor
+            .decrypt(identities.iter().map(|one| one as &dyn age::Identity))
+            .map_err(wrong)?
+    };
+    Ok(Box::new(stream))
+}
+
+/// What a reader does with each member that is not refused.
+pub(in crate::host) type Visit<'v> = dyn FnMut(&Member, &mut dyn Read) -> Result<(), Error> + 'v;
+
+/// Reads the archive at `path` from its beginning to its end, hands over each member of a deployment, and returns what it is once all of it
+/// has turned out to be as it was written.
+///
+/// `visit` gets members before the whole is known to be good: whoever acts on them reads it once without.
+///
+/// # Errors
+///
+/// [`ErrorKind::Corrupt`] for whatever is wrong with it, `backup.locked` and `backup.wrong_key` where a key is missing or wrong.
+pub(in crate::host) fn read(
+    path: &Path,
+    keys: &Keys,
+    visit: &mut Visit<'_>,
+) -> Result<Verified, Error> {
+    let open = Open::new(path, keys)?;
+    let (size, encrypted) = (open.size, open.encrypted);
+    let mut reading = Reading {
+        path,
+        head: None,
+        end: None,
+        rules: Rules::default(),
+        sum: Sha256::new(),
+        listed: None,
+        members: 0,
+        files: 0,
+        messages: 0,
+        bytes: 0,
+    };
+    open.each(&mut |entry, content| reading.next(&entry, content, visit))?;
+    let (Some(head), Some(end)) = (reading.head, reading.end) else {
+        return Err(refused(path, "backup.truncated", "it has no end")
+            .hint("take another one: `mailu backup list` shows which there are"));
+    };
+    Ok(Verified {
+        file: path.to_path_buf(),
+        size,
+        encrypted,
+        head,
+        end,
+    })
+}
+
+/// The head of the archive at `path`, without looking at the rest.
+pub(in crate::host) fn head(path: &Path, keys: &Keys) -> Result<Head, Error> {
+    let mut found = None;
+    let done = Open::new(path, keys)?.each(&mut |entry, content| {
+        found = Some(read_head(path, &entry, content)?);
+        Err(Error::new(ErrorKind::Internal, "backup.enough", "enough"))
+    });
+    match (found, done) {
+        (Some(head), _) => Ok(head),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(foreign(path)),
+    }
+}
+
+/// The error about an archive that is somebody else's.
+pub(in crate::host) fn foreign(path: &Path) -> Error {
+    refused(
+        path,
+        "backup.foreign",
+        "it was not written by `mailu backup`: it does not begin as those do",
+    )
+}
+
+fn read_head(path: &Path, entry: &Entry, content: &mut dyn Read) -> Result<Head, Error> {
+    if entry.path != HEAD.as_bytes() || !entry.kind.is_file() || entry.size > SMALL {
+        return Err(foreign(path));
+    }
+    let mut text = Vec::new();
+    content
+        .read_to_end(&mut text)
+        .map_err(|error| broken(path, error))?;
+    let format = serde_json::from_slice::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|value| value.get("format")?.as_u64());
+    if let Some(newer) = format.filter(|format| *format > u64::from(FORMAT)) {
+        return Err(refused(
+            path,
+            "backup.newer",
+            format_args!("its format {newer} is newer than this program, which knows {FORMAT}"),
+        )
+        .hint("use the program that wrote it, or a newer one"));
+    }
+    serde_json::from_slice(&text)
+        .map_err(|error| refused(path, "backup.damaged", "its head cannot be read").source(error))
+}
+
+struct Reading<'p> {
+    path: &'p Path,
+    head: Option<Head>,
+    end: Option<End>,
+    rules: Rules,
+    /// Over the lines as they ought to be.
+    sum: Sha256,
+    /// Over the lines as they are.
+    listed: Option<String>,
+    members: u64,
+    files: u64,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Reading<'_> {
+    fn next(
+        &mut self,
+        entry: &Entry,
+        content: &mut dyn Read,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        let path = self.path;
+        if self.head.is_none() {
+            self.head = Some(read_head(path, entry, content)?);
+            return Ok(());
+        }
+        if self.end.is_some() {
+            return Err(refused(path, "backup.damaged", "something follows its end"));
+        }
+        if self.listed.is_some() {
+            return self.end(entry, content);
+        }
+        if entry.path == FILES.as_bytes() && entry.kind.is_file() {
+            return self.list(content);
+        }
+        let kind = match entry.kind {
+            tar::EntryType::Directory => Kind::Directory,
+            tar::EntryType::Regular => Kind::File,
+            tar::EntryType::Symlink => Kind::Link,
+            _ => {
+                return Err(refused(
+                    path,
+                    "backup.refused",
+                    Refused::Special(Member::text(&entry.path)),
+                ));
+            }
+        };
+        let name = entry.path.strip_suffix(b"/").unwrap_or(&entry.path);
+        let target = entry.target.as_deref().filter(|_| kind == Kind::Link);
+        self.rules
+            .next(name, kind, entry.attributes.mode, target)
+            .map_err(|why| refused(path, "backup.refused", why))?;
+        if kind != Kind::File && entry.size != 0 {
+            return Err(refused(
+                path,
+                "backup.damaged",
+                format_args!("`{}` has content, and is no file", Member::text(name)),
+            ));
+        }
+        let mut member = Writer::member(name, kind, entry.attributes);
+        member.target = target.map(Member::text);
+        if kind == Kind::File {
+            member.size = entry.size;
+            let mut content = Summing {
+                from: content,
+                sum: Sha256::new(),
+                count: 0,
+            };
+            visit(&member, &mut content)?;
+            io::copy(&mut content, &mut io::sink()).map_err(|error| broken(path, error))?;
+            if content.count != entry.size {
+                return Err(broken(path, io::ErrorKind::UnexpectedEof.into()));
+            }
+            member.sha256 = Some(hex(content.sum));
+            self.files += 1;
+            self.bytes += member.size;
+            self.messages += u64::from(member.is_message());
+        } else {
+            visit(&member, &mut io::empty())?;
+        }
+        self.members += 1;
+        let mut line = serde_json::to_vec(&member)
+            .map_err(|error| refused(path, "backup.damaged", "a name in it").source(error))?;
+        line.push(b'\n');
+        self.sum.update(&line);
+        Ok(())
+    }
+
+    fn list(&mut self, content: &mut dyn Read) -> Result<(), Error> {
+        let mut content = Summing {
+            from: content,
+            sum: Sha256::new(),
+            count: 0,
+        };
+        io::copy(&mut content, &mut io::sink()).map_err(|error| broken(self.path, error))?;
+        self.listed = Some(hex(content.sum));
+        Ok(())
+    }
+
+    fn end(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<(), Error> {
+        let path = self.path;
+        if entry.path != END.as_bytes() || !entry.kind.is_file() || entry.size > SMALL {
+            return Err(refused(
+                path,
+                "backup.damaged",
+                "its end is not where it belongs",
+            ));
+        }
+        let mut text = Vec::new();
+        content
+            .read_to_end(&mut text)
+            .map_err(|error| broken(path, error))?;
+        let end: End = serde_json::from_slice(&text).map_err(|error| {
+            refused(path, "backup.damaged", "its end cannot be read").source(error)
+        })?;
+        let sum = hex(std::mem::take(&mut self.sum));
+        let listed = self.listed.clone().unwrap_or_default();
+        if listed != end.files_sha256 {
+            return Err(refused(
+                path,
+                "backup.damaged",
+                "the list of its files was changed",
+            ));
+        }
+        if sum != listed
+            || (self.members, self.files, self.messages, self.bytes)
+                != (end.members, end.files, end.messages, end.bytes)
+        {
+            return Err(refused(
+                path,
+                "backup.differs",
+                "its files are not those that it lists",
+            ));
+        }
+        self.end = Some(end);
+        Ok(())
+    }
+}
+
+/// Reads the archive at `path` whole, and says what it is; where files differ from the list, which.
+pub(in crate::host) fn verify(
+    path: &Path,
+    keys: &Keys,
+    each: &mut dyn FnMut(u64) -> Result<(), Error>,
+) -> Result<Verified, Error> {
+    let mut bytes = 0;
+    let done = read(path, keys, &mut |member, _| {
+        bytes += member.size;
+        each(bytes)
+    });
+    match done {
+        Err(error) if error.code() == "backup.differs" => Err(match first_difference(path, keys) {
+            Ok(Some(name)) => refused(
+                path,
+                "backup.differs",
+                format_args!("`{name}` is not as it was written"),
+            )
+            .hint("take another one: `mailu backup list` shows which there are"),
+            _ => error,
+        }),
+        done => done,
+    }
+}
+
+/// The first file that differs from the list of files. Only where that is known: it remembers all lines.
+fn first_difference(path: &Path, keys: &Keys) -> Result<Option<String>, Error> {
+    let mut lines: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut found = None;
+    Open::new(path, keys)?.each(&mut |entry, content| {
+        let kind = match entry.kind {
+            tar::EntryType::Directory => Kind::Directory,
+            tar::EntryType::Symlink => Kind::Link,
+            _ => Kind::File,
+        };
+        if entry.path == HEAD.as_bytes() || entry.path == END.as_bytes() {
+            return Ok(());
+        }
+        if entry.path == FILES.as_bytes() {
+            let mut list = BufReader::new(content);
+            let mut all = lines.iter();
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                let mut limited = io::Read::take(&mut list, LINE as u64);
+                let read = io::BufRead::read_until(&mut limited, b'\n', &mut line)
+                    .map_err(|error| broken(path, error))?;
+                match (read, all.next()) {
+                    (0, None) => break,
+                    (0, Some((name, _))) => found = Some(name.clone()),
+                    (_, Some((_, ours))) if *ours == line => continue,
+                    (_, Some((name, _))) => {
+                        let listed = serde_json::from_slice::<Member>(&line).ok();
+                        found = Some(listed.map_or_else(|| name.clone(), |member| member.path));
+                    }
+                    (_, None) => {
+                        let listed = serde_json::from_slice::<Member>(&line).ok();
+                        found = listed.map(|member| member.path);
+                    }
+                }
+                break;
+            }
+            return Ok(());
+        }
+        let name = entry.path.strip_suffix(b"/").unwrap_or(&entry.path);
+        let mut member = Writer::member(name, kind, entry.attributes);
+        member.target = entry
+            .target
+            .as_deref()
+            .filter(|_| kind == Kind::Link)
+            .map(Member::text);
+        if kind == Kind::File {
+            let mut content = Summing {
+                from: content,
+                sum: Sha256::new(),
+                count: 0,
+            };
+            io::copy(&mut content, &mut io::sink()).map_err(|error| broken(path, error))?;
+            member.size = entry.size;
+            member.sha256 = Some(hex(content.sum));
+        }
+        let mut line = serde_json::to_vec(&member).unwrap_or_default();
+        line.push(b'\n');
+        lines.push((member.path, line));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The path of a deployment's file in an archive.
+pub(in crate::host) fn inside(top: Top, relative: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let top = match top {
+        Top::Deployment => DEPLOYMENT,
+        Top::Secrets => SECRETS,
+    };
+    let mut out = top.as_bytes().to_vec();
+    if !relative.as_os_str().is_empty() {
+        out.push(b'/');
+        out.extend_from_slice(relative.as_os_str().as_bytes());
+    }
+    out
+}
+
+/// One of the two directories of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::host) enum Top {
+    Deployment,
+    Secrets,
+}
+
+/// How the archive at `path` is to be packed, by its name.
+pub(in crate::host) fn packing(path: &Path, encrypted: bool) -> Result<Packing, Error> {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let found = backup::SUFFIXES
+        .iter()
+        .find(|suffix| name.ends_with(**suffix));
+    let wanted = if encrypted { ".age" } else { "" };
+    match found {
+        Some(suffix) if suffix.ends_with(".age") == encrypted => Ok(if suffix.contains("gz") {
+            Packing::Gzip
+        } else {
+            Packing::Zstd
+        }),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "backup.suffix",
+            format!(
+                "write the backup {}: its name has to end with .tar.zst{wanted} or .tar.gz{wanted}",
+                path.display()
+            ),
+        )),
+    }
+}
