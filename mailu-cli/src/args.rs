@@ -112,9 +112,9 @@ pub enum Command {
     /// Send a message as a mail program does, and follow it: log-in, queue, delivery, mailbox, SPF, DKIM and DMARC.
     #[command(after_help = TEST_EMAIL_EXIT)]
     TestEmail(TestEmail),
-    /// Back a deployment up. Not there yet.
-    #[command(hide = true)]
-    Backup(Later),
+    /// Back a deployment up while it runs: mail, accounts, keys, configuration, secrets, in one archive. Also: list, verify, prune, timer.
+    #[command(args_conflicts_with_subcommands = true)]
+    Backup(Backup),
     /// Restore a backup. Not there yet.
     #[command(hide = true)]
     Restore(Later),
@@ -521,7 +521,7 @@ pub struct Certs {
     pub command: Option<CertsCommand>,
     /// Whose.
     #[command(flatten)]
-    pub of: CertsOf,
+    pub of: Of,
     /// Ask no port what it serves.
     #[arg(long)]
     pub no_probe: bool,
@@ -529,7 +529,7 @@ pub struct Certs {
 
 /// One deployment, or all of them.
 #[derive(Debug, Clone, Default, Args)]
-pub struct CertsOf {
+pub struct Of {
     /// Which deployment.
     #[command(flatten)]
     pub which: Which,
@@ -542,14 +542,14 @@ pub struct CertsOf {
 #[derive(Debug, Subcommand)]
 pub enum CertsCommand {
     /// Take over a renewed certificate, and see to it that front serves it. For a timer: it waits for no decision.
-    Sync(CertsOf),
+    Sync(Of),
     /// The systemd timer that runs `certs sync --all` every hour. `install` installs it.
-    Timer(CertsTimer),
+    Timer(TimerArgs),
 }
 
-/// `mailu certs timer`
+/// `mailu certs timer`, `mailu backup timer`
 #[derive(Debug, Args)]
-pub struct CertsTimer {
+pub struct TimerArgs {
     /// Print its units, and a line for cron. This is the default.
     #[arg(long)]
     pub print: bool,
@@ -559,6 +559,76 @@ pub struct CertsTimer {
     /// Stop and remove it.
     #[arg(long, conflicts_with_all = ["print", "install"])]
     pub remove: bool,
+}
+
+/// `mailu backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Something else than to take one.
+    #[command(subcommand)]
+    pub command: Option<BackupCommand>,
+    /// Of what.
+    #[command(flatten)]
+    pub of: Of,
+    /// The archive: its name ends with .tar.zst or .tar.gz, and with .age behind that if it is encrypted. Default: one with the time in its
+    /// name, where `backup.directory` says.
+    #[arg(long, short, value_name = "FILE", conflicts_with = "all")]
+    pub output: Option<PathBuf>,
+    /// Public key of age (age1…) to encrypt it for, instead of `backup.recipients`. May be repeated.
+    #[arg(long, value_name = "KEY")]
+    pub age_recipient: Vec<String>,
+    /// File whose first line is the passphrase to encrypt it with.
+    #[arg(long, value_name = "FILE", conflicts_with = "age_recipient")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read it once it is written.
+    #[arg(long)]
+    pub verify: bool,
+    /// Keep the older archives that `backup.keep_*` would give up.
+    #[arg(long)]
+    pub keep_all: bool,
+    /// Ask no engine: nothing of the deployment runs.
+    #[arg(long)]
+    pub cold: bool,
+    /// Where accounts are in another database than Mailu's own file: back up without them.
+    #[arg(long)]
+    pub without_database: bool,
+}
+
+/// `mailu backup …`
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Show the archives there are, and which of them are kept for what.
+    List(Which),
+    /// Read an archive from its beginning to its end, and say whether everything in it is as it was written.
+    Verify {
+        /// The archive.
+        file: PathBuf,
+        /// How it is opened.
+        #[command(flatten)]
+        keys: ArchiveKeys,
+    },
+    /// Give up the archives that `backup.keep_*` does not keep. Taking one does that too.
+    Prune {
+        /// Which deployment.
+        #[command(flatten)]
+        which: Which,
+        /// Show which would go.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// The systemd timer that runs `backup --all` every night.
+    Timer(TimerArgs),
+}
+
+/// How an archive is opened.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ArchiveKeys {
+    /// File with the secret key of age, where the archive is encrypted for one.
+    #[arg(long, value_name = "FILE")]
+    pub age_identity: Option<PathBuf>,
+    /// File whose first line is the passphrase, where it is encrypted with one.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// `mailu status`

@@ -1,4 +1,4 @@
-//! The systemd timer that looks after certificates, and what to run where there is no systemd.
+//! The systemd timers that look after certificates and take backups, and what to run where there is no systemd.
 
 use std::path::Path;
 
@@ -7,6 +7,96 @@ use crate::paths::{DEFAULT_ROOT, program, quoted};
 
 /// Where units of the administrator lie.
 pub const DIRECTORY: &str = "/etc/systemd/system";
+
+/// What a timer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Chore {
+    /// Takes renewed certificates over, hourly.
+    Certificates,
+    /// Backs every deployment up, at night.
+    Backups,
+}
+
+impl Chore {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Certificates => "mailu-certs",
+            Self::Backups => "mailu-backup",
+        }
+    }
+
+    /// What it runs.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Certificates => "certs sync --all --quiet",
+            Self::Backups => "backup --all --verify --quiet",
+        }
+    }
+
+    /// What the service is called.
+    fn description(self) -> &'static str {
+        match self {
+            Self::Certificates => "Renewed certificates for the mail servers",
+            Self::Backups => "Backups of the mail servers",
+        }
+    }
+
+    /// The lines of the service in which chores differ. Backups may be written anywhere, take their time, and read what belongs to others.
+    fn limits(self, root: &Path) -> String {
+        match self {
+            Self::Certificates => format!(
+                "TimeoutStartSec=30min\n\
+                 Nice=10\n\
+                 UMask=0077\n\
+                 ProtectSystem=full\n\
+                 ReadWritePaths={}\n\
+                 ProtectHome=read-only\n",
+                word(&root.join("mailu").display().to_string(), false)
+            ),
+            Self::Backups => "TimeoutStartSec=infinity\n\
+                 Nice=10\n\
+                 IOSchedulingClass=idle\n\
+                 UMask=0077\n\
+                 ProtectSystem=full\n"
+                .to_owned(),
+        }
+    }
+
+    fn capabilities(self) -> &'static str {
+        match self {
+            Self::Certificates => "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER",
+            Self::Backups => "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER",
+        }
+    }
+
+    /// The lines of the timer in which chores differ.
+    fn schedule(self) -> &'static str {
+        match self {
+            Self::Certificates => {
+                "Description=Looks for renewed certificates, hourly\n\
+                 \n\
+                 [Timer]\n\
+                 OnCalendar=hourly\n\
+                 RandomizedDelaySec=20min\n"
+            }
+            Self::Backups => {
+                "Description=Backs the mail servers up, every night\n\
+                 \n\
+                 [Timer]\n\
+                 OnCalendar=*-*-* 02:30\n\
+                 RandomizedDelaySec=1h\n"
+            }
+        }
+    }
+
+    fn cron(self) -> &'static str {
+        match self {
+            Self::Certificates => "23 * * * *",
+            Self::Backups => "43 2 * * *",
+        }
+    }
+}
 
 /// The timer of one root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +128,11 @@ pub enum Unit {
 const HEAD: &str = "# Written by mailu. For changes: systemctl edit. Sum: ";
 
 impl Timer {
-    /// The timer for the deployments below `root`, run by the program at `binary`; `docker_host` is where the engine listens, if
-    /// not at the usual place.
-    pub fn new(root: &Path, binary: &Path, docker_host: Option<&str>) -> Self {
+    /// The timer that does `chore` for the deployments below `root`, run by the program at `binary`; `docker_host` is where the engine listens,
+    /// if not at the usual place.
+    pub fn new(chore: Chore, root: &Path, binary: &Path, docker_host: Option<&str>) -> Self {
         let name = if root == Path::new(DEFAULT_ROOT) {
-            "mailu-certs".to_owned()
+            chore.name().to_owned()
         } else {
             let plain = |c: char| {
                 if c.is_ascii_alphanumeric() || "_.".contains(c) {
@@ -52,7 +142,7 @@ impl Timer {
                 }
             };
             let path: String = root.display().to_string().chars().map(plain).collect();
-            format!("mailu-certs-{}", path.trim_matches(['-', '.']))
+            format!("{}-{}", chore.name(), path.trim_matches(['-', '.']))
         };
         let root_text = root.display().to_string();
         let environment = docker_host
@@ -65,20 +155,15 @@ impl Timer {
             .unwrap_or_default();
         let service = format!(
             "[Unit]\n\
-             Description=Renewed certificates for the mail servers below {description}\n\
+             Description={what} below {description}\n\
              After=docker.service network-online.target\n\
              Wants=network-online.target\n\
              \n\
              [Service]\n\
              Type=oneshot\n\
              {environment}\
-             ExecStart={binary} --root {root} certs sync --all --quiet\n\
-             TimeoutStartSec=30min\n\
-             Nice=10\n\
-             UMask=0077\n\
-             ProtectSystem=full\n\
-             ReadWritePaths={writable}\n\
-             ProtectHome=read-only\n\
+             ExecStart={binary} --root {root} {command}\n\
+             {limits}\
              PrivateTmp=yes\n\
              PrivateDevices=yes\n\
              ProtectClock=yes\n\
@@ -95,31 +180,32 @@ impl Timer {
              LockPersonality=yes\n\
              MemoryDenyWriteExecute=yes\n\
              NoNewPrivileges=yes\n\
-             CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER\n\
+             CapabilityBoundingSet={capabilities}\n\
              SystemCallArchitectures=native\n\
              SystemCallFilter=@system-service\n",
             description = root_text.replace('%', "%%"),
             binary = word(&binary.display().to_string(), true),
             root = word(&root_text, true),
-            writable = word(&root.join("mailu").display().to_string(), false),
+            what = chore.description(),
+            command = chore.command(),
+            limits = chore.limits(root),
+            capabilities = chore.capabilities(),
         );
         let timer = format!(
             "[Unit]\n\
-             Description=Looks for renewed certificates, hourly\n\
-             \n\
-             [Timer]\n\
-             OnCalendar=hourly\n\
-             RandomizedDelaySec=20min\n\
+             {schedule}\
              Persistent=yes\n\
              Unit={name}.service\n\
              \n\
              [Install]\n\
-             WantedBy=timers.target\n"
+             WantedBy=timers.target\n",
+            schedule = chore.schedule(),
         );
         // Cron ends a command at a percent sign.
-        let command = format!("{} certs sync --all --quiet", program(root));
+        let command = format!("{} {}", program(root), chore.command());
         let cron = format!(
-            "23 * * * * root {}{}",
+            "{} root {}{}",
+            chore.cron(),
             quoted(binary).replace('%', r"\%"),
             command
                 .strip_prefix("mailu")
@@ -186,6 +272,7 @@ mod tests {
     #[test]
     fn odd_paths_are_quoted() {
         let timer = Timer::new(
+            Chore::Certificates,
             Path::new("/srv/50% $x \"y\""),
             Path::new("/usr/local/bin/mailu"),
             Some("unix:///run/user/docker.sock"),
@@ -212,7 +299,12 @@ mod tests {
             timer.cron,
             "23 * * * * root /usr/local/bin/mailu --root '/srv/50\\% $x \"y\"' certs sync --all --quiet"
         );
-        let usual = Timer::new(Path::new(DEFAULT_ROOT), Path::new("/usr/bin/mailu"), None);
+        let usual = Timer::new(
+            Chore::Certificates,
+            Path::new(DEFAULT_ROOT),
+            Path::new("/usr/bin/mailu"),
+            None,
+        );
         assert_eq!(usual.name, "mailu-certs");
         assert!(!usual.service.contains("Environment"));
         assert_eq!(
@@ -223,8 +315,15 @@ mod tests {
 
     #[test]
     fn edited_units_are_told_from_ours() {
-        let unit =
-            |root: &str| Timer::new(Path::new(root), Path::new("/usr/bin/mailu"), None).service;
+        let unit = |root: &str| {
+            Timer::new(
+                Chore::Certificates,
+                Path::new(root),
+                Path::new("/usr/bin/mailu"),
+                None,
+            )
+            .service
+        };
         let (old, new) = (unit("/a"), unit("/b"));
         assert_eq!(judge(None, &new), Unit::Write);
         assert_eq!(judge(Some(&new), &new), Unit::Same);

@@ -9,7 +9,6 @@ use crate::args::{Global, Later};
 /// One of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Verb {
-    Backup,
     Restore,
     Update,
     Integrate,
@@ -20,7 +19,6 @@ pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
     let found = chosen(global, &args.which);
     let layout = found.as_ref().ok().map(|(_, layout)| layout);
     let (doing, hints) = match verb {
-        Verb::Backup => ("back up a mail server", backup(layout)),
         Verb::Restore => ("restore a backup", restore(layout, args.rest.first())),
         Verb::Update => ("update Mailu", update(layout)),
         Verb::Integrate => ("connect an app", integrate(layout)),
@@ -40,27 +38,6 @@ pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
 /// A command of ours, as it has to be typed for a deployment.
 fn typed(layout: Option<&Layout>, verb: &str) -> String {
     layout.map_or_else(|| format!("mailu {verb}"), |layout| layout.command(verb))
-}
-
-/// The archive's directories, relative to `/`, as words for a shell.
-fn directories(layout: &Layout) -> String {
-    [layout.directory(), layout.secrets()]
-        .map(|path| {
-            let text = path.display().to_string();
-            format!("'{}'", text.trim_start_matches('/').replace('\'', r"'\''"))
-        })
-        .join(" ")
-}
-
-fn backup(layout: Option<&Layout>) -> Vec<String> {
-    let Some(layout) = layout else {
-        return Vec::new();
-    };
-    let (stop, start) = (layout.command("stop"), layout.command("start"));
-    vec![format!(
-        "with mail standing still for as long as it takes: `{stop} && (umask 077; tar --numeric-owner -czf mailu-backup.tar.gz -C / {}); {start}`",
-        directories(layout)
-    )]
 }
 
 fn restore(layout: Option<&Layout>, file: Option<&String>) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! One file for each verb.
 
 pub(crate) mod apply;
+pub(crate) mod backup;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod config;
@@ -23,10 +24,13 @@ pub(crate) mod uninstall;
 use std::path::Path;
 
 use mailu_core::host::{Mailu, Target};
+use mailu_core::names::{ClientId, MailHost};
 use mailu_core::paths::Layout;
+use mailu_core::timer::Chore;
 use mailu_core::{Error, ErrorKind};
 
-use crate::args::{Global, Which};
+use crate::args::{Global, Of, TimerArgs, Which};
+use crate::output::Printer;
 
 /// The deployment that was named, or the only one.
 fn chosen(global: &Global, which: &Which) -> Result<(Mailu, Layout), Error> {
@@ -64,4 +68,132 @@ fn read_bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
             .hint("check the path")
         })?;
     Ok(bytes)
+}
+
+/// Shows, installs or removes the timer for a chore.
+fn timer(
+    global: &Global,
+    printer: &mut Printer,
+    args: &TimerArgs,
+    chore: Chore,
+) -> Result<u8, Error> {
+    let mailu = Mailu::new(&global.root)?;
+    let state = if args.install {
+        mailu.install_timer(chore)?
+    } else if args.remove {
+        mailu.remove_timer(chore)?
+    } else {
+        mailu.timer(chore)?
+    };
+    printer.findings(&state.findings);
+    if printer.json {
+        printer.data(&state)?;
+    } else if args.install || args.remove {
+        let names: Vec<String> = state
+            .units
+            .iter()
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        printer.line(format_args!(
+            "{}: {}",
+            names.join(", "),
+            match (state.changed, args.remove) {
+                (false, _) => "nothing to do",
+                (true, false) => "installed",
+                (true, true) => "removed",
+            }
+        ));
+    } else {
+        for (path, text) in &state.units {
+            printer.line(format_args!("# {}", path.display()));
+            printer.raw(text);
+            printer.line("");
+        }
+        printer.line(format_args!(
+            "# for cron, where there is no systemd:\n# {}",
+            state.cron
+        ));
+    }
+    Ok(crate::FINE)
+}
+
+/// Does something for one deployment, or for all of them: then what fails for one does not keep the others from it.
+fn each<T: serde::Serialize>(
+    global: &Global,
+    printer: &mut Printer,
+    of: &Of,
+    work: impl Fn(&Mailu, &Layout, &Printer) -> Result<T, Error>,
+    print: impl Fn(&mut Printer, &T),
+    needs_an_eye: impl Fn(&T) -> bool,
+) -> Result<u8, Error> {
+    if !of.all {
+        let (mailu, layout) = chosen(global, &of.which)?;
+        let done = work(&mailu, &layout, printer)?;
+        if printer.json {
+            printer.data(&done)?;
+        } else {
+            print(printer, &done);
+        }
+        return Ok(if needs_an_eye(&done) {
+            crate::FINDINGS
+        } else {
+            crate::FINE
+        });
+    }
+    let mailu = Mailu::new(&global.root)?;
+    let mut code = crate::FINE;
+    let mut all = Vec::new();
+    for info in mailu.list()? {
+        let done = named(&info.mail_host, info.client.as_deref(), &info.directory)
+            .map(|(host, client)| Layout::new(mailu.root(), client, host))
+            .and_then(|layout| work(&mailu, &layout, printer));
+        match done {
+            Ok(done) => {
+                if needs_an_eye(&done) {
+                    code = code.max(crate::FINDINGS);
+                }
+                if printer.json {
+                    all.push(serde_json::json!(done));
+                } else {
+                    print(printer, &done);
+                }
+            }
+            Err(error) => {
+                code = crate::FAILED;
+                if printer.json {
+                    all.push(serde_json::json!({
+                        "directory": info.directory,
+                        "error": error.to_json(),
+                    }));
+                } else {
+                    printer.error(&error.about(&info.mail_host), false);
+                }
+            }
+        }
+    }
+    if printer.json {
+        printer.data(&all)?;
+    }
+    Ok(code)
+}
+
+fn named(
+    mail_host: &str,
+    client: Option<&str>,
+    directory: &Path,
+) -> Result<(MailHost, Option<ClientId>), Error> {
+    let host = mail_host.parse::<MailHost>().ok();
+    let client = client.map(str::parse::<ClientId>).transpose().ok();
+    match (host, client) {
+        (Some(host), Some(client)) => Ok((host, client)),
+        _ => Err(Error::new(
+            ErrorKind::Corrupt,
+            "deployment.misnamed",
+            format!(
+                "use {}: its directory is not named by a mail host and client",
+                directory.display()
+            ),
+        )
+        .hint("rename the directory to the mail host in its mailu.toml")),
+    }
 }

@@ -62,7 +62,7 @@ impl Prefixes {
 }
 
 /// `1.5 GB`
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     let mut value = count as f64;

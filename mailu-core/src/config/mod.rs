@@ -20,9 +20,10 @@ use crate::finding::{Finding, Severity, has_errors};
 use crate::names::{ClientId, EmailAddress, EmailDomain, LocalPart, MailHost, ProjectName};
 pub use ports::MailPort;
 pub use sections::{
-    Alignment, Compression, DEFAULT_POOL, DEFAULT_PROXY_NETWORK, Diagnose, Dmarc, DmarcPolicy, Dns,
-    EntryPoints, Images, Limits, LogDriver, LogLevel, Logs, Mail, MtaSts, MtaStsMode, Network,
-    Ports, Relay, Services, SpfAll, Tls, TlsMode, TlsRpt, Traefik, Via, Web, Webmail, Welcome,
+    Alignment, Backup, Compression, DEFAULT_POOL, DEFAULT_PROXY_NETWORK, Diagnose, Dmarc,
+    DmarcPolicy, Dns, EntryPoints, Images, Limits, LogDriver, LogLevel, Logs, Mail, MtaSts,
+    MtaStsMode, Network, Ports, Relay, Services, SpfAll, Tls, TlsMode, TlsRpt, Traefik, Via, Web,
+    Webmail, Welcome,
 };
 use units::{Timezone, Version};
 pub use value::KeyInfo;
@@ -148,6 +149,8 @@ root! {
         tls_rpt: TlsRpt = TlsRpt::default(),
         /// What the DNS records need to know.
         dns: Dns = Dns::default(),
+        /// Backups: where they are written, who can read them, which are kept.
+        backup: Backup = Backup::default(),
         /// What a diagnosis does not have to tell.
         diagnose: Diagnose = Diagnose::default(),
         /// Docker networks.

@@ -6,8 +6,8 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::ports::MailPort;
 use super::units::{
-    Alternative, Bytes, CaaIssuer, Cidr, Delimiters, FilePath, HttpUrl, ImageRef, Language, Line,
-    Prefix, RateLimit, Registry, RelayHost, ReportUri, SpfTerm, Text, UrlPath,
+    AgeRecipient, Alternative, Bytes, CaaIssuer, Cidr, Delimiters, FilePath, HttpUrl, ImageRef,
+    Language, Line, Prefix, RateLimit, Registry, RelayHost, ReportUri, SpfTerm, Text, UrlPath,
 };
 use super::value::{choice, parsed, section};
 use crate::diagnose::IgnoreRule;
@@ -459,6 +459,24 @@ section! {
     pub struct Diagnose {
         /// Findings of `mailu diagnose` to live with: `spf.all@example.com until 2027-01-31: the newsletter service is being moved`.
         ignore: Vec<IgnoreRule> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[backup]`
+    pub struct Backup {
+        /// Where archives are written. Default: `backups/mailu/…` below the root.
+        directory: Option<FilePath> = None,
+        /// Public keys of age (`age1…`): archives can be read only by whoever has one of the secret keys, which do not belong on this host.
+        recipients: Vec<AgeRecipient> = Vec::new(),
+        /// How many of the newest archives are kept.
+        keep_last: u32 = 3,
+        /// For how many days the last archive of each is kept.
+        keep_daily: u32 = 7,
+        /// For how many weeks.
+        keep_weekly: u32 = 4,
+        /// For how many months.
+        keep_monthly: u32 = 6,
     }
 }
 

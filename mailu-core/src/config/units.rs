@@ -31,6 +31,7 @@ from_text! {
     HttpUrl => "https://www.example.com",
     Line => "one line of text",
     FilePath => "/etc/ssl/private/mail.pem",
+    AgeRecipient => "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
     RelayHost => "[smtp.example.net]:587",
     SpfTerm => "include:_spf.example.net",
     IgnoreRule => "spf.all@example.com until 2027-01-31: the newsletter service is being moved",
@@ -74,6 +75,7 @@ display_and_serialize!(
     HttpUrl,
     Line,
     FilePath,
+    AgeRecipient,
     RelayHost,
     SpfTerm,
     IgnoreRule,
@@ -457,6 +459,19 @@ checked_text! {
     FilePath: |text| {
         require(text.starts_with('/'), "must be an absolute path")?;
         require(!text.chars().any(char::is_control), "must not contain control characters")
+    };
+    /// A public key of age, which backups are encrypted for: `age1…`.
+    AgeRecipient: |text| {
+        require(
+            !text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY"),
+            "must be the public key, age1…: the secret one, which opens backups, does not belong on this host (`age-keygen -y FILE` prints the public one)",
+        )?;
+        // Bech32 of 32 bytes: 52 characters and a checksum of 6.
+        let letters = text.strip_prefix("age1").unwrap_or_default();
+        require(
+            letters.len() == 58 && letters.bytes().all(|b| b"qpzry9x8gf2tvdw0s3jn54khce6mua7l".contains(&b)),
+            "must be a public key of age, `age1` and 58 characters, as `age-keygen` prints it",
+        )
     };
     /// Where all outgoing mail goes: `[host]:port`.
     RelayHost: |text| {

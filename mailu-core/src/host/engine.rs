@@ -403,6 +403,29 @@ impl Docker {
         )
     }
 
+    /// Freezes a container: none of its processes gets time.
+    pub(super) fn pause(&self, name: &str) -> Result<(), Error> {
+        self.wait(
+            &format!("freeze the container {name}"),
+            LONG_PATIENCE,
+            self.api.pause_container(name),
+        )
+    }
+
+    /// Lets a frozen container go on. One that does is no error.
+    pub(super) fn unpause(&self, name: &str) -> Result<(), Error> {
+        self.wait(
+            &format!("let the container {name} go on"),
+            LONG_PATIENCE,
+            async {
+                match self.api.unpause_container(name).await {
+                    Err(error) if is_absent(&error) || is_conflict(&error) => Ok(()),
+                    other => other,
+                }
+            },
+        )
+    }
+
     /// What a running container uses. Takes about a second: the engine compares two readings.
     pub(super) fn usage(&self, names: &[String]) -> HashMap<String, Usage> {
         let all = async {
@@ -982,6 +1005,16 @@ fn is_absent(error: &bollard::errors::Error) -> bool {
             status_code: 404,
             ..
         }
+    )
+}
+
+fn is_conflict(error: &bollard::errors::Error) -> bool {
+    matches!(
+        error,
+        bollard::errors::Error::DockerResponseServerError {
+            status_code: 409 | 500,
+            message,
+        } if message.contains("not paused")
     )
 }
 

@@ -50,6 +50,13 @@ pub(super) fn take_own(layout: &Layout) -> Result<Locks, Error> {
     })
 }
 
+/// Takes the lock of backups alone: while one is written, its deployment can be worked on.
+pub(super) fn take_for_backup(layout: &Layout) -> Result<Locks, Error> {
+    Ok(Locks {
+        held: vec![wait_for(&layout.file(".mailu/backup.lock"))?],
+    })
+}
+
 fn wait_for(path: &Path) -> Result<File, Error> {
     let file = fs::OpenOptions::new()
         .create(true)

@@ -49,7 +49,7 @@ mod verify;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use backup::{Keys, Verified};
+pub use backup::{Archive, Backup, BackupOptions, Keys, Pruned, Verified};
 pub use certs::{CertificateSync, FrontReload};
 pub use delivery::TestEmail;
 pub use deps::Dependencies;

@@ -175,7 +175,7 @@ fn observed(
         Err(error) => observed.engine_error = Some(about(error, &engine::address())),
     }
     observed.disk = disk(layout);
-    observed.backups = backups(layout, now);
+    observed.backups = backups(layout, config, now);
     observed
 }
 
@@ -326,9 +326,9 @@ fn size(directory: &Path, until: Instant) -> (u64, bool) {
     (sum, true)
 }
 
-fn backups(layout: &Layout, now: i64) -> Backups {
+fn backups(layout: &Layout, config: &Config, now: i64) -> Backups {
     let mut backups = Backups::default();
-    backups.directory = layout.backups();
+    backups.directory = super::backup::directory(layout, config);
     let mut newest: Option<(i64, PathBuf)> = None;
     for entry in fs::read_dir(&backups.directory)
         .into_iter()
@@ -336,9 +336,13 @@ fn backups(layout: &Layout, now: i64) -> Backups {
         .flatten()
     {
         let name = entry.file_name().to_string_lossy().into_owned();
-        // One that is being written has another ending.
-        let complete = [".tar.zst", ".tar.gz", ".tar.zst.age", ".tar.gz.age"];
-        if !complete.iter().any(|end| name.ends_with(end)) {
+        // One that is being written has another ending. One that somebody named otherwise counts where only this deployment's are.
+        let complete = crate::backup::SUFFIXES
+            .iter()
+            .any(|end| name.ends_with(end));
+        let others = config.backup.directory.is_some()
+            && crate::backup::stamp(config.mail_host.as_str(), &name).is_none();
+        if !complete || others || name.starts_with('.') {
             continue;
         }
         let Ok(there) = entry.metadata() else {

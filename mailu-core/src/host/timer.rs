@@ -1,4 +1,4 @@
-//! Installs the timer that looks after certificates.
+//! Installs the timers that look after certificates and take backups.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use super::root::Mailu;
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::paths::quoted;
-use crate::timer::{self, Timer, Unit};
+use crate::timer::{self, Chore, Timer, Unit};
 
 /// The timer, and what was done about it.
 #[derive(Debug, Clone, Serialize)]
@@ -36,13 +36,13 @@ pub struct TimerState {
 }
 
 impl Mailu {
-    /// The timer that keeps the certificates of all deployments current.
+    /// The timer that does a chore for all deployments.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`] if it cannot be found out where this program lies.
-    pub fn timer(&self) -> Result<TimerState, Error> {
-        let (timer, directory) = (self.wanted()?, Path::new(timer::DIRECTORY));
+    pub fn timer(&self, chore: Chore) -> Result<TimerState, Error> {
+        let (timer, directory) = (self.wanted(chore)?, Path::new(timer::DIRECTORY));
         let mut state = state(&timer, directory);
         state.installed = timer
             .files()
@@ -56,8 +56,8 @@ impl Mailu {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] without systemd; [`ErrorKind::Io`] if a unit cannot be written, or systemd refuses it.
-    pub fn install_timer(&self) -> Result<TimerState, Error> {
-        let (timer, directory) = (self.wanted()?, Path::new(timer::DIRECTORY));
+    pub fn install_timer(&self, chore: Chore) -> Result<TimerState, Error> {
+        let (timer, directory) = (self.wanted(chore)?, Path::new(timer::DIRECTORY));
         let mut state = state(&timer, directory);
         if !state.systemd {
             return Err(Error::new(
@@ -113,8 +113,8 @@ impl Mailu {
     /// # Errors
     ///
     /// [`ErrorKind::Io`] if a unit cannot be removed.
-    pub fn remove_timer(&self) -> Result<TimerState, Error> {
-        let (timer, directory) = (self.wanted()?, Path::new(timer::DIRECTORY));
+    pub fn remove_timer(&self, chore: Chore) -> Result<TimerState, Error> {
+        let (timer, directory) = (self.wanted(chore)?, Path::new(timer::DIRECTORY));
         let mut state = state(&timer, directory);
         let there: Vec<PathBuf> = timer
             .files()
@@ -145,7 +145,7 @@ impl Mailu {
             vec![Finding::notice("timer.by_hand", "certs sync", message).hint(hint)]
         };
         let by_cron = |state: &TimerState| format!("for cron: `{}`", state.cron);
-        match self.timer() {
+        match self.timer(Chore::Certificates) {
             Ok(state) if !state.systemd => said(
                 "has to be run hourly, so that renewed certificates reach the mail ports; this host has no systemd to do it",
                 by_cron(&state),
@@ -159,7 +159,7 @@ impl Mailu {
                 "has to be run hourly, so that renewed certificates reach the mail ports; with DOCKER_HOST set, no timer is installed unasked",
                 by_cron(&state),
             ),
-            Ok(_) => match self.install_timer() {
+            Ok(_) => match self.install_timer(Chore::Certificates) {
                 Ok(state) => state.findings,
                 Err(error) => vec![
                     Finding::warning(
@@ -181,7 +181,7 @@ impl Mailu {
         }
     }
 
-    fn wanted(&self) -> Result<Timer, Error> {
+    fn wanted(&self, chore: Chore) -> Result<Timer, Error> {
         let binary = std::env::current_exe().map_err(|error| {
             Error::new(
                 ErrorKind::Io,
@@ -192,7 +192,12 @@ impl Mailu {
         })?;
         let address = engine::address();
         let elsewhere = (!engine::is_usual(&address)).then_some(address);
-        Ok(Timer::new(self.root(), &binary, elsewhere.as_deref()))
+        Ok(Timer::new(
+            chore,
+            self.root(),
+            &binary,
+            elsewhere.as_deref(),
+        ))
     }
 }
 

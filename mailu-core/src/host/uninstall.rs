@@ -15,6 +15,7 @@ use crate::config::{Config, DEFAULT_PROXY_NETWORK};
 use crate::error::{Error, ErrorKind};
 use crate::paths::{DIRECTORIES, Layout, program};
 use crate::plan;
+use crate::timer::Chore;
 
 /// What came of taking a deployment down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -122,12 +123,21 @@ impl Mailu {
             ));
             out.kept.push(kept("secrets", layout.secrets().display()));
         }
-        if delete_data && self.list()?.is_empty() && self.timer().is_ok_and(|timer| timer.installed)
-        {
-            out.kept.push(kept(
-                &format!("`{} certs timer --remove` removes it", program(self.root())),
-                "the timer for certificates",
-            ));
+        if delete_data && self.list()?.is_empty() {
+            for (chore, verb, what) in [
+                (Chore::Certificates, "certs", "the timer for certificates"),
+                (Chore::Backups, "backup", "the timer for backups"),
+            ] {
+                if self.timer(chore).is_ok_and(|timer| timer.installed) {
+                    out.kept.push(kept(
+                        &format!(
+                            "`{} {verb} timer --remove` removes it",
+                            program(self.root())
+                        ),
+                        what,
+                    ));
+                }
+            }
         }
         if layout.backups().exists() {
             out.kept.push(kept("backups", layout.backups().display()));

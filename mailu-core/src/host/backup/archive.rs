@@ -189,6 +189,14 @@ impl Attributes {
     }
 }
 
+/// Of the members that are about the archive itself.
+const OURS: Attributes = Attributes {
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+};
+
 /// An archive that is being written. It has another name until it is whole.
 pub(in crate::host) struct Writer {
     tar: tar::Builder<Packer>,
@@ -305,10 +313,7 @@ impl Writer {
 
     fn small(&mut self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
         let text = serde_json::to_vec_pretty(value).map_err(|error| self.failed(error.into()))?;
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o600);
-        header.set_entry_type(tar::EntryType::Regular);
+        let mut header = Self::header(OURS, tar::EntryType::Regular, text.len() as u64);
         self.tar
             .append_data(&mut header, name, text.as_slice())
             .map_err(|error| self.failed(error))
@@ -442,10 +447,7 @@ impl Writer {
         let list = self.lines.get_mut();
         let rewound = list.rewind().and_then(|()| list.metadata());
         let length = rewound.map_err(|error| self.failed(error))?.len();
-        let mut header = tar::Header::new_gnu();
-        header.set_size(length);
-        header.set_mode(0o600);
-        header.set_entry_type(tar::EntryType::Regular);
+        let mut header = Self::header(OURS, tar::EntryType::Regular, length);
         let list = self.lines.get_ref();
         let done = self.tar.append_data(&mut header, FILES, list);
         done.map_err(|error| self.failed(error))?;
@@ -1120,7 +1122,7 @@ fn first_difference(path: &Path, keys: &Keys) -> Result<Option<String>, Error> {
             let mut line = Vec::new();
             loop {
                 line.clear();
-                let mut limited = io::Read::take(&mut list, LINE as u64);
+                let mut limited = Read::take(&mut list, LINE as u64);
                 let read = io::BufRead::read_until(&mut limited, b'\n', &mut line)
                     .map_err(|error| broken(path, error))?;
                 match (read, all.next()) {

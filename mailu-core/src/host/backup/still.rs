@@ -1,0 +1,154 @@
+//! Services that stand still for a moment.
+//!
+//! Mail, queue and calendars are read while the programs that write them are frozen (the engine's `pause`: no process of theirs gets
+//! time, connections stay open). Whatever happens to this process meanwhile, they go on: a child that outlives it waits
+//! for the end of its input, which comes with our end, and lets them go on.
+
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::engine::{Container, State};
+use crate::error::{Error, ErrorKind};
+use crate::host::engine::Docker;
+use crate::host::files;
+use crate::paths::Layout;
+
+/// Lets containers go on when its input ends; a terminal's or systemd's signals are not for it. The first word of its input says that all is
+/// well already.
+const GUARD: &str =
+    "trap '' HUP INT TERM; read -r done; test \"$done\" = done || exec docker unpause \"$@\"";
+
+/// Where it is noted which containers stand still.
+fn note(layout: &Layout) -> PathBuf {
+    layout.file(".mailu/frozen")
+}
+
+/// Containers that stand still until this is dropped.
+pub(super) struct Still<'d> {
+    docker: &'d Docker,
+    note: PathBuf,
+    names: Vec<String>,
+    guard: Option<Child>,
+}
+
+impl std::fmt::Debug for Still<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Still")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'d> Still<'d> {
+    /// Has the running ones among `containers` of `services` stand still. Those that somebody else has paused stay as they are.
+    pub(super) fn begin(
+        docker: &'d Docker,
+        layout: &Layout,
+        containers: &[Container],
+        services: &[&str],
+    ) -> Result<Self, Error> {
+        let mut still = Self {
+            docker,
+            note: note(layout),
+            names: Vec::new(),
+            guard: None,
+        };
+        // In the order of the services: whoever hands over stands still before whoever takes.
+        let names: Vec<String> = services
+            .iter()
+            .filter_map(|service| {
+                containers.iter().find(|one| {
+                    one.service.as_deref() == Some(service) && one.state == State::Running
+                })
+            })
+            .map(|one| one.name.clone())
+            .collect();
+        if names.is_empty() {
+            return Ok(still);
+        }
+        let text = names.join("\n") + "\n";
+        fs::write(&still.note, text).map_err(|error| files::failed("write", &still.note, error))?;
+        let guard = Command::new("sh")
+            .args(["-c", GUARD, "sh"])
+            .args(&names)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Io,
+                    "backup.guard",
+                    "back up: the program that watches over frozen containers does not start",
+                )
+                .source(error)
+            })?;
+        still.guard = Some(guard);
+        for name in names {
+            // It may have gone on its own way; then it does not write either.
+            still.names.push(name.clone());
+            docker.pause(&name)?;
+        }
+        Ok(still)
+    }
+
+    /// Lets them go on.
+    pub(super) fn end(mut self) -> Result<(), Error> {
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        while let Some(name) = self.names.pop() {
+            result = result.and(self.docker.unpause(&name));
+        }
+        if let Some(mut guard) = self.guard.take() {
+            if let Some(mut input) = guard.stdin.take()
+                && result.is_ok()
+            {
+                let _ = io::Write::write_all(&mut input, b"done\n");
+            }
+            let _ = guard.wait();
+        }
+        let _ = fs::remove_file(&self.note);
+        result
+    }
+}
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        let _ = self.go_on();
+    }
+}
+
+/// Lets go on what a run that was killed, and its guard with it, has left standing still.
+pub(super) fn thaw(
+    docker: &Docker,
+    layout: &Layout,
+    containers: &[Container],
+) -> Result<(), Error> {
+    let path = note(layout);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(files::failed("read", &path, error)),
+    };
+    for name in text.lines() {
+        let paused = containers
+            .iter()
+            .any(|one| one.name == name && one.state == State::Paused);
+        if paused {
+            docker.unpause(name)?;
+        }
+    }
+    remove(&path)
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).map_err(|error| files::failed("remove", path, error))
+}

@@ -1,0 +1,383 @@
+//! A directory whose files are of one moment.
+//!
+//! What does not change once it has its name (messages, calendar entries) gets a second name, a hard link, in a directory of ours
+//! on the same file system; what changes in its place is copied there. Most of that is done while everything runs; what is left for the moment in
+//! which the services stand still is to look at all names once more. A message that moves meanwhile keeps its inode, so it is found under
+//! its new name, and one that is deleted afterwards stays where we have it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::archive::{Attributes, Top, Writer, inside};
+use crate::backup::{Member, Place, SNAPSHOT, Way, left_out};
+use crate::error::{Error, ErrorKind};
+use crate::host::files;
+
+/// Something that was there at that moment.
+#[derive(Debug, Serialize, Deserialize)]
+struct Taken {
+    /// Its path below the place, as in an archive.
+    path: String,
+    what: What,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum What {
+    /// A directory: mode, owner, group, time.
+    Directory(u32, u64, u64, u64),
+    /// A link and where it leads.
+    Link(String, u64, u64, u64),
+    /// A file, by its name in our directory.
+    File(String),
+}
+
+/// A place, and what was taken of it.
+#[derive(Debug)]
+pub(super) struct Tree {
+    place: Place,
+    root: PathBuf,
+    /// Our directory in it.
+    own: PathBuf,
+    /// Copies that were made before, with what they were copies of.
+    copies: BTreeMap<(u64, u64), Seen>,
+    links: bool,
+}
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Seen {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+fn failed(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let (doing, path) = (doing.to_owned(), path.to_path_buf());
+    move |error| files::failed(&doing, &path, error)
+}
+
+fn gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+impl Tree {
+    /// `place` below `data`; nothing if it does not exist.
+    pub(super) fn new(data: &Path, place: Place) -> Result<Option<Self>, Error> {
+        let path = data.join(place.name);
+        let root = match fs::canonicalize(&path) {
+            Ok(root) => root,
+            Err(error) if gone(&error) => return Ok(None),
+            Err(error) => return Err(files::failed("find", &path, error)),
+        };
+        let own = root.join(SNAPSHOT);
+        clear(&own)?;
+        Ok(Some(Self {
+            place,
+            root,
+            own,
+            copies: BTreeMap::new(),
+            links: true,
+        }))
+    }
+
+    /// Whether a file below the directories `inside` gets a link instead of a copy.
+    fn is_linked(&self, inside: &[OsString]) -> bool {
+        self.links
+            && self.place.way == Way::Linked
+            && (self.place.name != "mail"
+                || inside
+                    .last()
+                    .is_some_and(|last| last == "cur" || last == "new"))
+    }
+
+    /// Does beforehand what can be done while everything runs.
+    pub(super) fn prepare(
+        &mut self,
+        going_on: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&self.own)
+            .map_err(failed("make the directory", &self.own))?;
+        let mut todo: Vec<Vec<OsString>> = vec![Vec::new()];
+        while let Some(parts) = todo.pop() {
+            going_on()?;
+            // It may have been renamed; later it is found.
+            let Ok(names) = self.names(&parts) else {
+                continue;
+            };
+            for name in names {
+                let mut path = parts.clone();
+                path.push(name);
+                let full = self.at(&path);
+                let Ok(metadata) = fs::symlink_metadata(&full) else {
+                    continue;
+                };
+                if metadata.is_dir() {
+                    todo.push(path);
+                } else if metadata.is_file() {
+                    if self.is_linked(&parts) {
+                        match self.link(&full, &metadata) {
+                            Err(error) if !gone(&error) => {
+                                return Err(files::failed("link", &full, error));
+                            }
+                            _ => {}
+                        }
+                    } else if self.copy(&full).is_err() {
+                        // It is tried again when nothing moves.
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everything as it is now. Nobody writes meanwhile.
+    pub(super) fn take(&mut self) -> Result<(), Error> {
+        let path = self.own.join("list");
+        let list = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed("write", &path))?;
+        let mut list = BufWriter::new(list);
+        let mut note = |taken: &Taken| -> Result<(), Error> {
+            let mut line = serde_json::to_vec(taken)
+                .map_err(|error| files::failed("write", &path, error.into()))?;
+            line.push(b'\n');
+            list.write_all(&line).map_err(failed("write", &path))
+        };
+        // Depth first, so that a directory comes before what is in it and its own files are together.
+        let mut todo: Vec<Vec<OsString>> = vec![Vec::new()];
+        while let Some(parts) = todo.pop() {
+            let directory = self.at(&parts);
+            let metadata =
+                fs::symlink_metadata(&directory).map_err(failed("look at", &directory))?;
+            let it = Attributes::of(&metadata);
+            note(&Taken {
+                path: text(&parts),
+                what: What::Directory(it.mode, it.uid, it.gid, it.mtime),
+            })?;
+            let mut below = Vec::new();
+            for name in self.names(&parts)? {
+                let mut path = parts.clone();
+                path.push(name);
+                let full = self.at(&path);
+                let metadata = fs::symlink_metadata(&full).map_err(failed("look at", &full))?;
+                let kind = metadata.file_type();
+                if kind.is_dir() {
+                    below.push(path);
+                    continue;
+                }
+                let what = if kind.is_symlink() {
+                    let target = fs::read_link(&full).map_err(failed("read the link", &full))?;
+                    let it = Attributes::of(&metadata);
+                    What::Link(
+                        Member::text(target.as_os_str().as_bytes()),
+                        it.uid,
+                        it.gid,
+                        it.mtime,
+                    )
+                } else if !kind.is_file() {
+                    // Sockets and pipes of a service that runs.
+                    continue;
+                } else if self.is_linked(&parts) {
+                    What::File(self.link(&full, &metadata).map_err(failed("link", &full))?)
+                } else {
+                    What::File(self.copy(&full)?)
+                };
+                note(&Taken {
+                    path: text(&path),
+                    what,
+                })?;
+            }
+            below.reverse();
+            todo.append(&mut below);
+        }
+        list.flush().map_err(failed("write", &path))
+    }
+
+    /// Puts what was taken into an archive.
+    pub(super) fn store(
+        &self,
+        writer: &mut Writer,
+        each: &mut dyn FnMut(&Writer) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let path = self.own.join("list");
+        let list = BufReader::new(File::open(&path).map_err(failed("read", &path))?);
+        let base = Path::new("data").join(self.place.name);
+        for line in list.lines() {
+            let line = line.map_err(failed("read", &path))?;
+            let taken: Taken = serde_json::from_str(&line)
+                .map_err(|error| files::failed("read", &path, error.into()))?;
+            let relative = PathBuf::from(OsString::from_vec(Member::bytes(&taken.path)));
+            let name = inside(Top::Deployment, &base.join(relative));
+            let name = name.strip_suffix(b"/").unwrap_or(&name);
+            match taken.what {
+                What::Directory(mode, uid, gid, mtime) => writer.directory(
+                    name,
+                    Attributes {
+                        mode,
+                        uid,
+                        gid,
+                        mtime,
+                    },
+                )?,
+                What::Link(target, uid, gid, mtime) => writer.link(
+                    name,
+                    &Member::bytes(&target),
+                    Attributes {
+                        mode: 0o777,
+                        uid,
+                        gid,
+                        mtime,
+                    },
+                )?,
+                What::File(own) => {
+                    let at = self.own.join(own);
+                    let file = File::open(&at).map_err(failed("read", &at))?;
+                    let metadata = file.metadata().map_err(failed("look at", &at))?;
+                    writer.file(name, Attributes::of(&metadata), metadata.len(), file)?;
+                }
+            }
+            each(writer)?;
+        }
+        Ok(())
+    }
+
+    fn at(&self, parts: &[OsString]) -> PathBuf {
+        self.root.join(parts.iter().collect::<PathBuf>())
+    }
+
+    /// What is in a directory and is not left out, by name.
+    fn names(&self, parts: &[OsString]) -> Result<Vec<OsString>, Error> {
+        let directory = self.at(parts);
+        let inside: Vec<String> = parts
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
+        let inside: Vec<&str> = inside.iter().map(String::as_str).collect();
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&directory).map_err(failed("list", &directory))? {
+            let name = entry.map_err(failed("list", &directory))?.file_name();
+            if !left_out(self.place.name, &inside, &name.to_string_lossy()) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Gives a file a second name of ours, if it has none yet.
+    fn link(&mut self, path: &Path, metadata: &Metadata) -> io::Result<String> {
+        let name = format!("{:x}-{:x}", metadata.dev(), metadata.ino());
+        match fs::hard_link(path, self.own.join(&name)) {
+            Ok(()) => Ok(name),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(name),
+            // File systems without links, and directories that are on others.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::CrossesDevices
+                        | io::ErrorKind::Unsupported
+                        | io::ErrorKind::PermissionDenied
+                        | io::ErrorKind::TooManyLinks
+                ) =>
+            {
+                self.copy(path)
+                    .map_err(|error| io::Error::other(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Copies a file, unless there is a copy of what it is now.
+    fn copy(&mut self, path: &Path) -> Result<String, Error> {
+        let mut from = File::open(path).map_err(failed("read", path))?;
+        let metadata = from.metadata().map_err(failed("look at", path))?;
+        let key = (metadata.dev(), metadata.ino());
+        let name = format!("c{:x}-{:x}", key.0, key.1);
+        let seen = Seen::of(&metadata);
+        if self.copies.get(&key) == Some(&seen) {
+            return Ok(name);
+        }
+        let own = self.own.join(&name);
+        let mut write = || -> io::Result<()> {
+            let mut to = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&own)?;
+            io::copy(&mut from, &mut to)?;
+            use std::os::unix::fs::PermissionsExt as _;
+            std::os::unix::fs::fchown(&to, Some(metadata.uid()), Some(metadata.gid())).or_else(
+                |error| {
+                    if crate::host::observe::privileged() {
+                        Err(error)
+                    } else {
+                        Ok(())
+                    }
+                },
+            )?;
+            to.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o7777))?;
+            to.set_modified(metadata.modified()?)
+        };
+        self.copies.remove(&key);
+        write().map_err(failed("copy", path))?;
+        // Two changes within one tick of the clock leave the same times behind: what is younger than that is not relied upon.
+        let young = metadata
+            .modified()
+            .ok()
+            .and_then(|at| at.elapsed().ok())
+            .is_none_or(|age| age.as_secs() < 2);
+        let after = fs::metadata(path).map(|metadata| Seen::of(&metadata)).ok();
+        if !young && after == Some(seen) {
+            self.copies.insert(key, seen);
+        }
+        Ok(name)
+    }
+}
+
+/// Our directory goes, whatever became of the backup.
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = clear(&self.own);
+    }
+}
+
+fn text(parts: &[OsString]) -> String {
+    let path: PathBuf = parts.iter().collect();
+    Member::text(path.as_os_str().as_bytes())
+}
+
+/// Removes what an interrupted run has left.
+fn clear(own: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(own) {
+        Err(error) if !gone(&error) => Err(Error::new(
+            ErrorKind::Io,
+            "backup.leftover",
+            format!("remove {}, which an earlier run has left", own.display()),
+        )
+        .source(error)),
+        _ => Ok(()),
+    }
+}
