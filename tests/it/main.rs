@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod agencystack;
+mod archives;
+mod backup;
 mod bad_input;
 mod browser;
 mod certificates;

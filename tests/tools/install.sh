@@ -14,6 +14,8 @@ want nsd-checkzone nsd
 want openssl openssl
 want nginx nginx-light
 want strace strace
+want age age
+want zstd zstd
 want python3 python3
 want dig bind9-dnsutils
 want nsupdate bind9-dnsutils
