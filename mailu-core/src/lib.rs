@@ -28,6 +28,7 @@ pub mod paths;
 pub mod plan;
 pub mod preflight;
 mod render;
+pub mod restore;
 mod secret;
 pub mod start;
 pub mod status;
