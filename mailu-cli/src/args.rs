@@ -115,9 +115,8 @@ pub enum Command {
     /// Back a deployment up while it runs: mail, accounts, keys, configuration, secrets, in one archive. Also: list, verify, prune, timer.
     #[command(args_conflicts_with_subcommands = true)]
     Backup(Backup),
-    /// Restore a backup. Not there yet.
-    #[command(hide = true)]
-    Restore(Later),
+    /// Restore a backup: read whole first, unpacked beside what is there, kept only if it works. Mail that has arrived since stays.
+    Restore(Restore),
     /// Go to a newer release of Mailu. Not there yet.
     #[command(hide = true)]
     Update(Later),
@@ -145,6 +144,7 @@ impl Command {
             self,
             Self::Install(_)
                 | Self::Apply(_)
+                | Self::Restore(_)
                 | Self::Certs(Certs {
                     command: Some(CertsCommand::Sync(_)),
                     ..
@@ -758,6 +758,41 @@ pub struct TestEmail {
     /// Do not try what the server must refuse: relaying for strangers, log-ins on port 25, a forged sender.
     #[arg(long)]
     pub no_negative: bool,
+}
+
+/// `mailu restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The archive. Without it, a restore that was interrupted is finished.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Which deployment it has to be. Not needed: the archive says whose it is.
+    #[command(flatten)]
+    pub which: Which,
+    /// File with the age key that opens an encrypted archive.
+    #[arg(long, value_name = "FILE")]
+    pub age_identity: Option<PathBuf>,
+    /// File whose first line is the passphrase of an encrypted archive.
+    #[arg(long, value_name = "FILE", conflicts_with = "age_identity")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Restore configuration, secrets, keys and certificates; mail, accounts and other data stay as they are.
+    #[arg(long, requires = "file")]
+    pub config_only: bool,
+    /// Leave out mail that has arrived since the backup, and take its queue instead of the one that is there.
+    #[arg(long, requires = "file", conflicts_with = "config_only")]
+    pub exact: bool,
+    /// Read the archive, and show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave the server stopped. Works without Docker.
+    #[arg(long, requires = "file")]
+    pub no_start: bool,
+    /// Of a restore that was interrupted: go back to what was there before, instead of going on.
+    #[arg(long)]
+    pub undo: bool,
+    /// How long each service may take to become ready. Without it, as long as is usual for each.
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
 }
 
 /// A verb that is not there yet.

@@ -63,7 +63,7 @@ pub fn run() -> ExitCode {
         Command::Exec(args) => commands::exec::run(&cli.global, &mut printer, &args),
         Command::Uninstall(args) => commands::uninstall::run(&cli.global, &mut printer, &args),
         Command::Backup(args) => commands::backup::run(&cli.global, &mut printer, args),
-        Command::Restore(args) => Err(commands::later::error(&cli.global, &args, Verb::Restore)),
+        Command::Restore(args) => commands::restore::run(&cli.global, &mut printer, args),
         Command::Update(args) => Err(commands::later::error(&cli.global, &args, Verb::Update)),
         Command::Diagnose(args) => commands::diagnose::run(&cli.global, &mut printer, &args),
         Command::TestEmail(args) => commands::test_email::run(&cli.global, &mut printer, args),

@@ -26,6 +26,7 @@ use crate::args::{Color, Global};
 
 mod diagnose;
 mod operate;
+mod restore;
 
 pub(crate) use operate::Prefixes;
 

@@ -240,7 +240,6 @@ fn what_is_not_there_yet_says_so_and_what_helps() {
     root.install();
     for (target, words) in [
         ("mailu-backup", "tar "),
-        ("mailu-restore", "tar "),
         ("mailu-update", "config set"),
         ("mailu-listmonk", "port 465"),
         ("wordpress-mailu-integration", "port 465"),

@@ -346,7 +346,7 @@ pub(super) fn secret(
 }
 
 /// AgencyStack's log of this installation.
-fn open_log(global: &Global, printer: &mut Printer) -> Option<std::fs::File> {
+pub(crate) fn open_log(global: &Global, printer: &mut Printer) -> Option<std::fs::File> {
     if global.root != Path::new(DEFAULT_ROOT) {
         return None;
     }

@@ -9,7 +9,6 @@ use crate::args::{Global, Later};
 /// One of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Verb {
-    Restore,
     Update,
     Integrate,
 }
@@ -19,7 +18,6 @@ pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
     let found = chosen(global, &args.which);
     let layout = found.as_ref().ok().map(|(_, layout)| layout);
     let (doing, hints) = match verb {
-        Verb::Restore => ("restore a backup", restore(layout, args.rest.first())),
         Verb::Update => ("update Mailu", update(layout)),
         Verb::Integrate => ("connect an app", integrate(layout)),
     };
@@ -38,18 +36,6 @@ pub(crate) fn error(global: &Global, args: &Later, verb: Verb) -> Error {
 /// A command of ours, as it has to be typed for a deployment.
 fn typed(layout: Option<&Layout>, verb: &str) -> String {
     layout.map_or_else(|| format!("mailu {verb}"), |layout| layout.command(verb))
-}
-
-fn restore(layout: Option<&Layout>, file: Option<&String>) -> Vec<String> {
-    let file = file.map_or("mailu-backup.tar.gz", String::as_str);
-    let file = format!("'{}'", file.replace('\'', r"'\''"));
-    let install = typed(layout, "install");
-    vec![
-        format!(
-            "an archive that was made with `tar -C /` of the deployment's directory and its secrets: `tar --numeric-owner -xzpf {file} -C /`, then `{install}`"
-        ),
-        "stop the server first, if it runs, and move its directory out of the way".to_owned(),
-    ]
 }
 
 fn update(layout: Option<&Layout>) -> Vec<String> {

@@ -16,6 +16,7 @@ pub(crate) mod logs;
 pub(crate) mod meta;
 pub(crate) mod power;
 pub(crate) mod render;
+pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod test_email;

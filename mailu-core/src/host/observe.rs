@@ -59,6 +59,15 @@ const MARKS: [&str; 3] = ["data/main.db", "data/admin/main.db", REPLACED];
 
 /// Everything that planning wants to know about `layout`.
 pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error> {
+    observe_at(layout, &layout.directory(), &layout.secrets())
+}
+
+/// The same for a deployment whose files are not in their place yet: they are at `base`, and its secrets at `secrets`.
+pub(super) fn observe_at(
+    layout: &Layout,
+    base: &Path,
+    secrets: &Path,
+) -> Result<(Observed, Vec<Finding>), Error> {
     let mut observed = Observed {
         now: now(),
         routes: routes(),
@@ -66,10 +75,9 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
         memory: memory(),
         ..Observed::default()
     };
-    let base = layout.directory();
     for directory in DIRECTORIES {
         let path = if directory.path.is_empty() {
-            base.clone()
+            base.to_path_buf()
         } else {
             base.join(directory.path)
         };
@@ -102,9 +110,8 @@ pub(super) fn observe(layout: &Layout) -> Result<(Observed, Vec<Finding>), Error
         let relative = format!("{REPLACED}/{name}");
         note(&mut observed.entries, &relative, &base.join(&relative))?;
     }
-    let secrets = layout.secrets();
-    note(&mut observed.secrets, "", &secrets)?;
-    for name in names_in(&secrets)? {
+    note(&mut observed.secrets, "", secrets)?;
+    for name in names_in(secrets)? {
         note(&mut observed.secrets, &name, &secrets.join(&name))?;
     }
     let (neighbours, findings) = neighbours(layout)?;
@@ -236,7 +243,7 @@ pub(super) fn lost(root: &Path) -> Result<Vec<Layout>, Error> {
 }
 
 /// Every directory in which a deployment may lie, with its client.
-fn directories(root: &Path) -> Result<Vec<(PathBuf, Option<String>)>, Error> {
+pub(super) fn directories(root: &Path) -> Result<Vec<(PathBuf, Option<String>)>, Error> {
     let mailu = root.join("mailu");
     let clients = mailu.join("clients");
     let mut parents = vec![(mailu, None)];

@@ -143,7 +143,10 @@ impl Mailu {
         let compose = Compose::required()?;
         let docker = docker?;
         {
-            let lock = lock::take_own(layout)?;
+            let lock = match action {
+                Power::Stop => lock::take_in_any_state(layout)?,
+                _ => lock::take_own(layout)?,
+            };
             let there = docker.project(&project)?;
             if there.is_empty() {
                 if action == Power::Stop {

@@ -577,18 +577,32 @@ pub(super) fn prepare(
     request: &Request,
     fresh: &mut dyn Fresh,
 ) -> Result<(Deployment, Vec<NextStep>), Error> {
-    let (mut deployment, next) =
-        judged(layout, request, fresh).map_err(|error| hints::error(error, layout.root()))?;
+    let (mut deployment, next) = judged(layout, request, fresh, observe::observe(layout))
+        .map_err(|error| hints::error(error, layout.root()))?;
     hints::findings(&mut deployment.plan.findings, layout.root());
     Ok((deployment, next))
+}
+
+/// Plans what the files at `base` and `secrets` need to be the deployment at `layout`. Nothing is drawn.
+pub(super) fn prepare_at(
+    layout: &Layout,
+    base: &Path,
+    secrets: &Path,
+    request: &Request,
+) -> Result<Deployment, Error> {
+    let observed = observe::observe_at(layout, base, secrets);
+    judged(layout, request, &mut Nothing, observed)
+        .map(|(deployment, _)| deployment)
+        .map_err(|error| hints::error(error, layout.root()))
 }
 
 fn judged(
     layout: &Layout,
     request: &Request,
     fresh: &mut dyn Fresh,
+    observed: Result<(Observed, Vec<Finding>), Error>,
 ) -> Result<(Deployment, Vec<NextStep>), Error> {
-    let (mut observed, mut findings) = observe::observe(layout)?;
+    let (mut observed, mut findings) = observed?;
     let resolved = plan::resolve(layout, request, &observed)?;
     let in_place = |path: &str, text: &str| {
         let entry = observed.entries.get(path);

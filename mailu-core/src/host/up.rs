@@ -157,22 +157,32 @@ impl Mailu {
         progress: &mut dyn Progress,
     ) -> Result<Run, Error> {
         let lock = lock::take_own(layout)?;
-        let request = Request {
-            start: true,
-            ..Request::default()
-        };
-        let (deployment, _) = prepare(layout, &request, &mut Nothing)?;
-        Up::new(layout, deployment, *options, progress, &lock)?
-            .run()
-            .map_err(|error| {
-                let refused = matches!(error.code(), "engine.refused" | "engine.slow");
-                if refused && Docker::connect().is_err() {
-                    engine_gone(error)
-                } else {
-                    super::hints::error(error, layout.root())
-                }
-            })
+        up_with(layout, options, progress, &lock)
     }
+}
+
+/// [`Mailu::up`] for whoever has the lock of the deployment.
+pub(super) fn up_with(
+    layout: &Layout,
+    options: &UpOptions,
+    progress: &mut dyn Progress,
+    lock: &lock::Locks,
+) -> Result<Run, Error> {
+    let request = Request {
+        start: true,
+        ..Request::default()
+    };
+    let (deployment, _) = prepare(layout, &request, &mut Nothing)?;
+    Up::new(layout, deployment, *options, progress, lock)?
+        .run()
+        .map_err(|error| {
+            let refused = matches!(error.code(), "engine.refused" | "engine.slow");
+            if refused && Docker::connect().is_err() {
+                engine_gone(error)
+            } else {
+                super::hints::error(error, layout.root())
+            }
+        })
 }
 
 /// Whether the deployment has containers; nothing if no engine answers.

@@ -1,0 +1,289 @@
+//! Where a restore works, its note, and its lock.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind};
+use crate::host::files::{self, Disk};
+use crate::host::observe;
+use crate::paths::Layout;
+use crate::restore::Journal;
+
+/// The paths beside a deployment: on the same file systems as its directory and that of its secrets, so that renaming is all it takes.
+#[derive(Debug, Clone)]
+pub(super) struct Places {
+    /// The deployment's directory.
+    pub(super) live: PathBuf,
+    /// That of its secrets.
+    pub(super) live_secrets: PathBuf,
+    /// What is restored before the swap, and after it what was there.
+    pub(super) stage: PathBuf,
+    /// The same for the secrets.
+    pub(super) stage_secrets: PathBuf,
+    /// Where a live directory waits while two are exchanged that the file system cannot exchange.
+    pub(super) aside: PathBuf,
+    /// The same for the secrets.
+    pub(super) aside_secrets: PathBuf,
+    /// The note.
+    pub(super) journal: PathBuf,
+}
+
+fn beside(directory: &Path, end: &str) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(directory.file_name().unwrap_or_default());
+    name.push(end);
+    directory.with_file_name(name)
+}
+
+impl Places {
+    pub(super) fn of(layout: &Layout) -> Self {
+        let (live, live_secrets) = (layout.directory(), layout.secrets());
+        let (work, work_secrets) = (beside(&live, STAGE), beside(&live_secrets, STAGE));
+        Self {
+            stage: work.join("deployment"),
+            aside: work.join("aside"),
+            stage_secrets: work_secrets.join("secrets"),
+            aside_secrets: work_secrets.join("aside"),
+            journal: beside(&live, JOURNAL),
+            live,
+            live_secrets,
+        }
+    }
+
+    /// The directory beside the deployment that is there as long as a restore is.
+    pub(super) fn work(&self) -> &Path {
+        self.stage.parent().unwrap_or(&self.stage)
+    }
+
+    /// The same beside the secrets.
+    pub(super) fn work_secrets(&self) -> &Path {
+        self.stage_secrets.parent().unwrap_or(&self.stage_secrets)
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.work().join("lock")
+    }
+
+    /// Reads the note.
+    pub(super) fn journal(&self) -> Result<Option<Journal>, Error> {
+        read(&self.journal)
+    }
+
+    /// Writes the note.
+    pub(super) fn note(&self, journal: &Journal) -> Result<(), Error> {
+        let mut text = serde_json::to_string_pretty(journal).unwrap_or_default();
+        text.push('\n');
+        files::write_atomically(&mut Disk, &self.journal, 0o600, None, text.as_bytes())
+    }
+
+    /// Removes everything of a restore: what is left beside the deployment, then the note.
+    pub(super) fn clear(&self) -> Result<(), Error> {
+        // The lock stays until the note is gone, or another run could begin while this one is not over.
+        for path in [&self.stage, &self.aside] {
+            remove(path)?;
+        }
+        remove(self.work_secrets())?;
+        files::clear(&mut Disk, &self.journal)?;
+        files::sync_parent(&mut Disk, &self.journal)?;
+        remove(self.work())
+    }
+}
+
+const STAGE: &str = ".restoring";
+const JOURNAL: &str = ".restore.json";
+
+fn read(path: &Path) -> Result<Option<Journal>, Error> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(files::failed("read", path, error)),
+    };
+    let unreadable = || {
+        Error::new(
+            ErrorKind::Corrupt,
+            "restore.journal",
+            format!(
+                "read {}, the note of an unfinished restore: it was not written by this program, or by a newer one",
+                path.display()
+            ),
+        )
+        .hint("use the release of this program that began the restore")
+    };
+    let journal: Journal =
+        serde_json::from_slice(&text).map_err(|error| unreadable().source(error))?;
+    if journal.format != Journal::FORMAT {
+        return Err(unreadable());
+    }
+    Ok(Some(journal))
+}
+
+/// The note of an unfinished restore of the deployment at `layout`.
+pub(in crate::host) fn unfinished(layout: &Layout) -> Result<Option<Journal>, Error> {
+    Places::of(layout).journal()
+}
+
+/// Nobody else works on a deployment whose restore is not finished.
+pub(in crate::host) fn refuse_unfinished(layout: &Layout) -> Result<(), Error> {
+    let Some(journal) = unfinished(layout)? else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Conflict,
+        "restore.unfinished",
+        format!(
+            "work on {}: a restore of it was interrupted while {}",
+            layout.mail_host(),
+            journal.state.what()
+        ),
+    )
+    .hint(format!("`{}` finishes it", layout.command("restore"))))
+}
+
+/// Every deployment below `root` whose restore is not finished.
+pub(super) fn all_unfinished(root: &Path) -> Result<Vec<Layout>, Error> {
+    let mut out = Vec::new();
+    for (path, client) in observe::directories(root)? {
+        let host = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_prefix('.')?.strip_suffix(JOURNAL)?.parse().ok());
+        let client = client.map(|client| client.parse()).transpose().ok();
+        if let (Some(host), Some(client)) = (host, client) {
+            out.push(Layout::new(root, client, host));
+        }
+    }
+    Ok(out)
+}
+
+/// The lock of a restore. Others of the same deployment are refused at once.
+#[derive(Debug)]
+pub(super) struct Alone {
+    _lock: File,
+}
+
+impl Alone {
+    pub(super) fn take(places: &Places) -> Result<Self, Error> {
+        let path = places.lock();
+        loop {
+            for directory in [places.work(), places.work_secrets()] {
+                private(directory)?;
+            }
+            let file = match fs::OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)
+            {
+                Ok(file) => file,
+                // Another run that has just ended took it away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(files::failed("open the lock", &path, error)),
+            };
+            match file.try_lock() {
+                Ok(()) if same(&file, &path) => return Ok(Self { _lock: file }),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::new(
+                        ErrorKind::Conflict,
+                        "restore.running",
+                        format!(
+                            "restore {}: another run is restoring it",
+                            places.live.display()
+                        ),
+                    )
+                    .hint(format!(
+                        "`fuser -v {}` names its process",
+                        crate::paths::quoted(&path)
+                    )));
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(files::failed("take the lock", &path, error));
+                }
+            }
+        }
+    }
+}
+
+/// Whether `file` is still what is called `path`.
+pub(in crate::host) fn same(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(one), Ok(other)) => one.dev() == other.dev() && one.ino() == other.ino(),
+        _ => false,
+    }
+}
+
+/// Makes a directory that only we may look into, with its parents.
+pub(super) fn private(path: &Path) -> Result<(), Error> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+        let secret = parent
+            .components()
+            .any(|part| part.as_os_str() == "secrets");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(if secret { 0o700 } else { 0o755 })
+            .create(parent)
+            .map_err(|error| files::failed("make the directory", parent, error))?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(files::failed("make the directory", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// File system and number of a file or directory; nothing if it is not there.
+pub(super) fn identity(path: &Path) -> Result<Option<(u64, u64)>, Error> {
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok(Some((there.dev(), there.ino()))),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(files::failed("look at", path, error)),
+    }
+}
+
+/// Removes a file, a link or a directory with all that is in it.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    let done = match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(files::failed("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is in a directory, by name; nothing where there is none.
+pub(super) fn listed(directory: &Path) -> Result<Vec<fs::DirEntry>, Error> {
+    let failed = |error| files::failed("list", directory, error);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut out = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    out.sort_unstable_by_key(fs::DirEntry::file_name);
+    Ok(out)
+}

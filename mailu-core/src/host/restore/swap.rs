@@ -1,0 +1,258 @@
+//! Directories that change places. Everything here can be done again after an interruption: what was done is seen by which directory is where.
+
+use std::fs;
+use std::path::Path;
+
+use super::places::{Places, identity};
+use crate::error::Error;
+use crate::host::files::{self, Disk};
+use crate::restore::Journal;
+
+/// One of the two pairs of directories.
+struct Pair<'p> {
+    live: &'p Path,
+    stage: &'p Path,
+    aside: &'p Path,
+    restored: (u64, u64),
+}
+
+fn pairs<'p>(places: &'p Places, journal: &Journal) -> Vec<Pair<'p>> {
+    let deployment = journal.deployment.map(|restored| Pair {
+        live: &places.live,
+        stage: &places.stage,
+        aside: &places.aside,
+        restored,
+    });
+    let secrets = journal.secrets.map(|restored| Pair {
+        live: &places.live_secrets,
+        stage: &places.stage_secrets,
+        aside: &places.aside_secrets,
+        restored,
+    });
+    deployment.into_iter().chain(secrets).collect()
+}
+
+impl Pair<'_> {
+    /// What two renames that were interrupted have left: the restored directory is in place, or what was there goes back.
+    fn settle(&self) -> Result<(), Error> {
+        if identity(self.aside)?.is_none() {
+            return Ok(());
+        }
+        let to = if identity(self.live)?.is_none() {
+            self.live
+        } else {
+            self.stage
+        };
+        rename(self.aside, to)
+    }
+
+    fn is_in_place(&self) -> Result<bool, Error> {
+        Ok(identity(self.live)? == Some(self.restored))
+    }
+
+    fn forward(&self) -> Result<(), Error> {
+        self.settle()?;
+        if self.is_in_place()? {
+            return Ok(());
+        }
+        match identity(self.live)? {
+            Some(_) => exchange(self.stage, self.live, self.aside),
+            None => rename(self.stage, self.live),
+        }
+    }
+
+    fn back(&self) -> Result<(), Error> {
+        self.settle()?;
+        if !self.is_in_place()? {
+            return Ok(());
+        }
+        match identity(self.stage)? {
+            Some(_) => exchange(self.stage, self.live, self.aside),
+            None => rename(self.live, self.stage),
+        }
+    }
+}
+
+/// Puts what was restored in place.
+pub(super) fn forward(places: &Places, journal: &Journal) -> Result<(), Error> {
+    for pair in pairs(places, journal) {
+        pair.forward()?;
+    }
+    // What was there is now where the restored was.
+    moved(&places.stage, &places.live, &journal.moves)
+}
+
+/// Puts what was there back in place.
+pub(super) fn back(places: &Places, journal: &Journal) -> Result<(), Error> {
+    let mut in_place = false;
+    for pair in pairs(places, journal) {
+        pair.settle()?;
+        if pair.live == places.live {
+            in_place = pair.is_in_place()?;
+        }
+    }
+    if in_place && journal.replaces {
+        moved(&places.live, &places.stage, &journal.moves)?;
+    }
+    for pair in pairs(places, journal) {
+        pair.back()?;
+    }
+    Ok(())
+}
+
+/// Whether what was restored is in the deployment's place.
+pub(super) fn is_in_place(places: &Places, journal: &Journal) -> Result<bool, Error> {
+    Ok(journal.deployment.is_some() && identity(&places.live)? == journal.deployment)
+}
+
+/// Moves what is called `names` below `data` from one tree to the other, where it is not there yet.
+fn moved(from: &Path, to: &Path, names: &[String]) -> Result<(), Error> {
+    for name in names {
+        let (from, to) = (from.join("data").join(name), to.join("data").join(name));
+        if identity(&from)?.is_some() && identity(&to)?.is_none() {
+            rename(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to)
+        .map_err(|error| files::failed(&format!("rename {} to", from.display()), to, error))?;
+    files::sync_parent(&mut Disk, from)?;
+    files::sync_parent(&mut Disk, to)
+}
+
+/// Has two directories change places at once; where the file system cannot do that, by way of a third name.
+fn exchange(one: &Path, other: &Path, aside: &Path) -> Result<(), Error> {
+    match at_once(one, other) {
+        Ok(true) => {
+            files::sync_parent(&mut Disk, one)?;
+            files::sync_parent(&mut Disk, other)
+        }
+        Ok(false) => {
+            rename(other, aside)?;
+            rename(one, other)?;
+            rename(aside, one)
+        }
+        Err(error) => Err(files::failed(
+            &format!("exchange {} and", one.display()),
+            other,
+            error,
+        )),
+    }
+}
+
+/// Whether the kernel and the file system could do it.
+#[cfg(target_env = "gnu")]
+fn at_once(one: &Path, other: &Path) -> std::io::Result<bool> {
+    use nix::errno::Errno;
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    match renameat2(AT_FDCWD, one, AT_FDCWD, other, RenameFlags::RENAME_EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn at_once(_: &Path, _: &Path) -> std::io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::Layout;
+    use crate::restore::Scope;
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn places(root: &Path) -> (Places, Journal) {
+        let layout = Layout::new(root, None, "mail.example.com".parse().unwrap());
+        let places = Places::of(&layout);
+        write(&places.live.join("who"), "old");
+        write(&places.live.join("data/clamav/main.cvd"), "signatures");
+        write(&places.live_secrets.join("who"), "old");
+        write(&places.stage.join("who"), "new");
+        write(&places.stage.join("data/mail/x"), "mail");
+        write(&places.stage_secrets.join("who"), "new");
+        let mut journal = Journal::new("/a".into(), Scope::Everything, "1".to_owned());
+        journal.replaces = true;
+        journal.deployment = identity(&places.stage).unwrap();
+        journal.secrets = identity(&places.stage_secrets).unwrap();
+        journal.moves = vec!["clamav".to_owned(), "mailqueue".to_owned()];
+        (places, journal)
+    }
+
+    fn who(path: &Path) -> String {
+        fs::read_to_string(path.join("who")).unwrap()
+    }
+
+    #[test]
+    fn directories_change_places_and_back_however_often() {
+        let root = tempfile::tempdir().unwrap();
+        let (places, journal) = places(root.path());
+        for _ in 0..2 {
+            for _ in 0..2 {
+                forward(&places, &journal).unwrap();
+                assert_eq!(who(&places.live), "new");
+                assert_eq!(who(&places.live_secrets), "new");
+                assert_eq!(who(&places.stage), "old");
+                assert!(places.live.join("data/clamav/main.cvd").exists());
+                assert!(is_in_place(&places, &journal).unwrap());
+            }
+            for _ in 0..2 {
+                back(&places, &journal).unwrap();
+                assert_eq!(who(&places.live), "old");
+                assert_eq!(who(&places.stage_secrets), "new");
+                assert!(places.live.join("data/clamav/main.cvd").exists());
+                assert!(!is_in_place(&places, &journal).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn two_renames_that_were_interrupted_are_settled() {
+        for interrupted_after in [1, 2] {
+            for onward in [true, false] {
+                let root = tempfile::tempdir().unwrap();
+                let (places, journal) = places(root.path());
+                rename(&places.live, &places.aside).unwrap();
+                if interrupted_after == 2 {
+                    rename(&places.stage, &places.live).unwrap();
+                }
+                if onward {
+                    forward(&places, &journal).unwrap();
+                } else {
+                    back(&places, &journal).unwrap();
+                }
+                let (there, beside) = if onward {
+                    ("new", "old")
+                } else {
+                    ("old", "new")
+                };
+                assert_eq!(who(&places.live), there);
+                assert_eq!(who(&places.stage), beside);
+                assert!(!places.aside.exists());
+            }
+        }
+    }
+
+    #[test]
+    fn where_there_was_nothing_nothing_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let (places, mut journal) = places(root.path());
+        fs::remove_dir_all(&places.live).unwrap();
+        fs::remove_dir_all(&places.live_secrets).unwrap();
+        journal.replaces = false;
+        forward(&places, &journal).unwrap();
+        assert_eq!(who(&places.live), "new");
+        back(&places, &journal).unwrap();
+        assert!(!places.live.exists() && !places.live_secrets.exists());
+        assert_eq!(who(&places.stage), "new");
+    }
+}
