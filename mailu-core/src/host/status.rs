@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::{self, Docker};
 use super::root::{Details, Mailu, Target};
-use super::{hints, observe, ready};
+use super::{hints, observe, ready, restore};
 use crate::config::Config;
 use crate::engine::{Container, Health, State};
 use crate::env::EnvFile;
@@ -159,6 +159,10 @@ fn observed(
         directory: layout.directory(),
         installed: layout.installed().exists(),
         interrupted: layout.journal().exists() || layout.file(plan::STARTING).exists(),
+        restoring: restore::unfinished(layout)
+            .ok()
+            .flatten()
+            .map(|journal| journal.state.what().to_owned()),
         uninstalled: layout.uninstalled().exists() && !layout.installed().exists(),
         wanted: wanted(layout, config),
         ..Observed::default()

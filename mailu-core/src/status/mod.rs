@@ -41,6 +41,8 @@ pub struct Observed {
     pub installed: bool,
     /// Whether a run was interrupted.
     pub interrupted: bool,
+    /// What a restore was doing that is under way or was interrupted.
+    pub restoring: Option<String>,
     /// Whether it was taken down by `mailu uninstall`.
     pub uninstalled: bool,
     /// The engine's version; absent where it does not answer.
@@ -377,6 +379,18 @@ fn whole(config: &Config, observed: &Observed, verdict: Verdict, out: &mut Vec<F
             .hint(format!("`mailu start {options}` starts them")),
         ),
         _ => {}
+    }
+    if let Some(doing) = &observed.restoring {
+        out.push(
+            Finding::error(
+                "restore.unfinished",
+                config.mail_host.as_str(),
+                format!("is being restored, or that was interrupted: {doing}"),
+            )
+            .hint(format!(
+                "`mailu restore {options}` finishes it, if it was interrupted"
+            )),
+        );
     }
     if observed.interrupted {
         out.push(

@@ -266,6 +266,11 @@ fn certificate_queue_disk_and_backups_have_their_limits() {
         ),
         (|o| o.backups.age = Some(400_000), "backup.old", true),
         (|o| o.interrupted = true, "status.interrupted", true),
+        (
+            |o| o.restoring = Some("starting".to_owned()),
+            "restore.unfinished",
+            false,
+        ),
         (|o| o.installed = true, "", true),
     ] {
         assert_eq!(check(change), (id.to_owned(), healthy));

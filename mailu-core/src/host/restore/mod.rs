@@ -1,5 +1,6 @@
 //! Restoring a backup: read whole, unpacked beside what is there, put in its place in one step, and kept only if it works.
 
+mod byhand;
 mod carry;
 mod places;
 mod power;
@@ -119,7 +120,7 @@ impl Mailu {
             return self.finished(options, progress);
         };
         let file = std::path::absolute(file).map_err(|error| files::failed("find", file, error))?;
-        let source = Source::open(&file, &options.keys)?;
+        let source = Source::open(&file, &options.keys, options.target.mail_host.as_ref())?;
         let layout = self.belongs(&source, &options.target)?;
         let mut recovered = None;
         if let Some(journal) = unfinished(&layout)? {
@@ -285,7 +286,8 @@ impl Restoring<'_> {
         let verified = self.verified(source)?;
         let running = self.running()?;
         let facts = self.facts(scope, &verified, options, !running.is_empty());
-        let findings = restore::judge(scope, &facts);
+        let mut findings = verified.findings.clone();
+        findings.extend(restore::judge(scope, &facts));
         if has_errors(&findings) {
             return Err(Error::new(
                 ErrorKind::Conflict,
@@ -488,7 +490,7 @@ impl Restoring<'_> {
                     verified.archive.files
                 ));
             }
-            let Some((top, path)) = stage::split(member) else {
+            let Some((top, path)) = stage::split(&member.path) else {
                 return Ok(());
             };
             if !wanted(top, &path) {
@@ -506,7 +508,17 @@ impl Restoring<'_> {
             } else {
                 base.join(path)
             };
-            unpacking.member(&to, member, content)
+            // A file with a target is the same as another one, in an archive that was made by hand.
+            let same = member
+                .target
+                .as_deref()
+                .filter(|_| source::is_file(member))
+                .and_then(stage::split);
+            match same {
+                Some((Top::Deployment, from)) => stage::link(&places.stage.join(from), &to),
+                Some((Top::Secrets, from)) => stage::link(&places.stage_secrets.join(from), &to),
+                None => unpacking.member(&to, member, content),
+            }
         })?;
         unpacking.finish()?;
         if !places.stage.join("mailu.toml").is_file() {

@@ -16,9 +16,9 @@ use crate::paths::DIRECTORIES;
 /// How much is copied at once.
 const BUFFER: usize = 256 << 10;
 
-/// Which of the two directories of an archive a member is in, and its path there.
-pub(super) fn split(member: &Member) -> Option<(Top, PathBuf)> {
-    let bytes = Member::bytes(&member.path);
+/// Which of the two directories of an archive a path is in, and what it is there.
+pub(super) fn split(path: &str) -> Option<(Top, PathBuf)> {
+    let bytes = Member::bytes(path);
     let (top, rest) = match bytes.iter().position(|byte| *byte == b'/') {
         Some(at) => {
             let (top, rest) = bytes.split_at(at);
@@ -162,6 +162,12 @@ impl Unpacking {
         }
         Ok(())
     }
+}
+
+/// Makes `to` the same file as `from`, which was unpacked before.
+pub(super) fn link(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::hard_link(from, to)
+        .map_err(|error| files::failed(&format!("link {} to", from.display()), to, error))
 }
 
 /// Makes the directories that a deployment needs and that are not at `base`, without those below `data` that `leave` names.
