@@ -778,6 +778,12 @@ pub struct Restore {
     /// Restore configuration, secrets, keys and certificates; mail, accounts and other data stay as they are.
     #[arg(long, requires = "file")]
     pub config_only: bool,
+    /// Restore one mailbox, beside the running server: messages that it does not have are added, and nothing else is changed.
+    #[arg(long, value_name = "ADDRESS", requires = "file", conflicts_with_all = ["config_only", "exact", "no_start", "undo"])]
+    pub mailbox: Option<EmailAddress>,
+    /// With --mailbox: add its messages to this mailbox.
+    #[arg(long, value_name = "ADDRESS", requires = "mailbox")]
+    pub into: Option<EmailAddress>,
     /// Leave out mail that has arrived since the backup, and take its queue instead of the one that is there.
     #[arg(long, requires = "file", conflicts_with = "config_only")]
     pub exact: bool,

@@ -31,6 +31,7 @@ mod operate;
 mod preflight;
 mod published;
 mod random;
+mod restore;
 mod settings;
 mod support;
 mod up;

@@ -11,7 +11,7 @@ use crate::fake_engine::{Answer, FakeContainer, FakeEngine, Fate};
 use crate::support::{Root, Run, finished};
 
 /// A server without ports that somebody could try: the engine's containers are not there.
-const QUIET: [&str; 18] = [
+pub(crate) const QUIET: [&str; 18] = [
     "install",
     "--domain",
     "mail.example.com",
@@ -45,10 +45,10 @@ const SERVICES: [&str; 9] = [
 ];
 
 /// What Mailu's admin keeps: the JSON of its export.
-type Admin = Arc<Mutex<serde_json::Value>>;
+pub(crate) type Admin = Arc<Mutex<serde_json::Value>>;
 
 /// An engine whose containers answer as Mailu's do.
-fn engine(root: &Root) -> (FakeEngine, Admin) {
+pub(crate) fn engine(root: &Root) -> (FakeEngine, Admin) {
     let engine = FakeEngine::start();
     let fine = |_: &[String], _: &[u8]| Answer::default();
     for service in [
@@ -97,14 +97,14 @@ fn engine(root: &Root) -> (FakeEngine, Admin) {
     (engine, admin)
 }
 
-fn run(root: &Root, engine: &FakeEngine, args: &[&str]) -> Run {
+pub(crate) fn run(root: &Root, engine: &FakeEngine, args: &[&str]) -> Run {
     let run = finished(engine.reach(&mut root.command(args)).output().unwrap());
     root.no_secret_in(&run.out, &format!("stdout of {args:?}"));
     root.no_secret_in(&run.err, &format!("stderr of {args:?}"));
     run
 }
 
-fn state(root: &Root) -> String {
+pub(crate) fn state(root: &Root) -> String {
     let list = root.run(&["--json", "list"]).expect_code(0).json();
     list[0]["state"].as_str().unwrap_or("none").to_owned()
 }

@@ -16,6 +16,9 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Restore) -> Resu
     options.target = Target::new(args.which.domain.clone(), args.which.client());
     options.keys = Keys::new(args.age_identity, args.passphrase_file);
     options.config_only = args.config_only;
+    options.mailbox = args.mailbox;
+    options.into = args.into;
+    let one = options.mailbox.is_some();
     options.exact = args.exact;
     options.dry_run = args.dry_run;
     options.no_start = args.no_start;
@@ -41,7 +44,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Restore) -> Resu
     if printer.json {
         printer.data(&done)?;
     } else {
-        printer.restored(&done);
+        printer.restored(&done, one);
     }
     let run = done.run.iter().flat_map(|run| &run.findings);
     let all: Vec<_> = done.findings.iter().chain(run).cloned().collect();

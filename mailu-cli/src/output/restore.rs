@@ -5,7 +5,7 @@ use mailu_core::restore::Restored;
 use super::{BOLD, GREEN, Printer};
 
 impl Printer {
-    pub(crate) fn restored(&mut self, done: &Restored) {
+    pub(crate) fn restored(&mut self, done: &Restored, mailbox: bool) {
         if let Some(what) = &done.recovered {
             self.line(what);
         }
@@ -29,6 +29,14 @@ impl Printer {
             return;
         }
         let carried = &done.carried;
+        if mailbox {
+            let whole = carried.whole.first().map_or("", |_| ", as a whole");
+            self.line(format_args!(
+                "{GREEN}{}{GREEN:#}: {} messages added{whole}, {} were there",
+                done.mail_host, carried.messages, carried.there
+            ));
+            return;
+        }
         if carried.messages > 0 {
             let boxes = carried.mailboxes.len() + carried.whole.len();
             self.line(format_args!(

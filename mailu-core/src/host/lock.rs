@@ -24,9 +24,11 @@ impl Locks {
         Self { held: Vec::new() }
     }
 
-    /// Takes one more.
+    /// Takes one more, unless it is among them, by whatever name.
     pub(super) fn add(&mut self, path: &Path) -> Result<(), Error> {
-        self.held.push(wait_for(path)?);
+        if !self.held.iter().any(|file| restore::same(file, path)) {
+            self.held.push(wait_for(path)?);
+        }
         Ok(())
     }
 

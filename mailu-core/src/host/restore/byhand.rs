@@ -101,7 +101,7 @@ impl ByHand {
             }
             Ok(())
         })?;
-        if let Some(host) = wanted {
+        if let Some(host) = wanted.filter(|_| found.len() > 1) {
             found.retain(|(_, config)| config.mail_host == *host);
         }
         let (deployment, config) = match found.as_slice() {

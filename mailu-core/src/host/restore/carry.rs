@@ -250,6 +250,31 @@ fn whole(from: &Dir, into: &Dir, inside: &mut Vec<String>) -> Result<u64, Error>
     Ok(count)
 }
 
+/// How many messages a mailbox has.
+pub(super) fn count(mailbox: &Dir) -> Result<u64, Error> {
+    Ok(listing(mailbox)?.messages.len() as u64)
+}
+
+/// Takes along filters, where the mailbox `into` has none.
+pub(super) fn scripts(from: &Dir, into: &Dir) -> Result<(), Error> {
+    const ACTIVE: &str = ".dovecot.sieve";
+    let name = OsStr::new("sieve");
+    let Some(source) = from.inner(name)? else {
+        return Ok(());
+    };
+    let none = |file: &str| fs::symlink_metadata(into.at(file)).is_err();
+    if !none("sieve") || !none(ACTIVE) {
+        return Ok(());
+    }
+    let target = into.made(name, &source)?;
+    whole(&source, &target, &mut vec!["sieve".to_owned()])?;
+    if let Ok(active) = fs::read_link(from.at(ACTIVE)) {
+        std::os::unix::fs::symlink(active, into.at(ACTIVE))
+            .map_err(|error| files::failed("write", &into.path.join(ACTIVE), error))?;
+    }
+    Ok(())
+}
+
 /// What came of one mailbox.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Merged {

@@ -2,6 +2,7 @@
 
 mod byhand;
 mod carry;
+mod mailbox;
 mod places;
 mod power;
 mod source;
@@ -21,6 +22,7 @@ use super::{files, hints, lock, observe};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
+use crate::names::EmailAddress;
 use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::plan::Request;
 use crate::restore::{self, Carried, Course, Facts, Journal, Restored, Scope, State};
@@ -49,6 +51,10 @@ pub struct RestoreOptions {
     pub keys: Keys,
     /// Only configuration, secrets, keys and certificates: data stay as they are.
     pub config_only: bool,
+    /// Only this mailbox, beside a server that goes on.
+    pub mailbox: Option<EmailAddress>,
+    /// The mailbox that it is added to, if that is another one.
+    pub into: Option<EmailAddress>,
     /// Without mail that has arrived since the backup, and with its queue.
     pub exact: bool,
     /// Only say what would be done.
@@ -122,6 +128,19 @@ impl Mailu {
         let file = std::path::absolute(file).map_err(|error| files::failed("find", file, error))?;
         let source = Source::open(&file, &options.keys, options.target.mail_host.as_ref())?;
         let layout = self.belongs(&source, &options.target)?;
+        let mut run = Restoring {
+            mailu: self,
+            layout: layout.clone(),
+            places: Places::of(&layout),
+            wait: options.wait,
+            locks: lock::Locks::none(),
+            progress,
+        };
+        if let Some(address) = &options.mailbox {
+            refuse_unfinished(&layout)?;
+            let into = options.into.as_ref().unwrap_or(address);
+            return run.mailbox(&source, address, into, options.dry_run);
+        }
         let mut recovered = None;
         if let Some(journal) = unfinished(&layout)? {
             if options.dry_run {
@@ -129,10 +148,11 @@ impl Mailu {
             }
             match journal.state.course(options.undo) {
                 Course::Discard | Course::Undo => {
-                    let out = self.recover(&layout, options, progress)?;
+                    let out = run.recover(options.undo)?;
                     recovered = out.recovered;
+                    run.locks = lock::Locks::none();
                 }
-                _ if journal.file == file => return self.recover(&layout, options, progress),
+                _ if journal.file == file => return run.recover(options.undo),
                 _ => {
                     return Err(Error::new(
                         ErrorKind::Conflict,
@@ -151,14 +171,6 @@ impl Mailu {
                 }
             }
         }
-        let mut run = Restoring {
-            mailu: self,
-            layout: layout.clone(),
-            places: Places::of(&layout),
-            wait: options.wait,
-            locks: lock::Locks::none(),
-            progress,
-        };
         let mut out = run.begin(&source, options)?;
         out.recovered = recovered;
         Ok(out)

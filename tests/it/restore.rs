@@ -1,0 +1,601 @@
+//! `mailu restore`, on a disk of its own: without an engine, and against one that plays a script.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::fake_engine::{FakeEngine, Fate};
+use crate::kill::copy;
+use crate::support::{Root, Run, Snapshot, finished, program, snapshot, succeed, tool};
+use crate::up::{self, QUIET};
+
+const OLD: &str = "1700000000.M1P1.mail,S=4:2,S";
+const NEW: &str = "1700000900.M2P1.mail,S=4";
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A folder of a mailbox as Dovecot makes it.
+fn folder(root: &Root, folder: &str) {
+    for sub in ["cur", "new", "tmp"] {
+        std::fs::create_dir_all(root.file(&format!("data/mail/{folder}/{sub}"))).unwrap();
+    }
+}
+
+/// Mail as it is when the backup is made.
+fn mail(root: &Root) {
+    folder(root, "a@example.com");
+    folder(root, "a@example.com/.Work");
+    let file = |path: &str, text: &str| write(&root.file(&format!("data/mail/{path}")), text);
+    file(&format!("a@example.com/cur/{OLD}"), "one\n");
+    file(
+        "a@example.com/dovecot-uidlist",
+        "3 V7 N2 Gx\n1 :1700000000.M1P1.mail,S=4\n",
+    );
+    file("a@example.com/.Work/cur/1700000001.M1P1.mail:2,", "work\n");
+    file("a@example.com/subscriptions", "V\t2\n\nWork\n");
+    write(&root.file("data/clamav/main.cvd"), "signatures\n");
+    write(&root.file("data/mailqueue/deferred/A/OLD"), "old\n");
+}
+
+/// What happens after the backup.
+fn later(root: &Root) {
+    folder(root, "b@example.com");
+    folder(root, "a@example.com/.Later");
+    let file = |path: &str, text: &str| write(&root.file(&format!("data/mail/{path}")), text);
+    file(&format!("a@example.com/new/{NEW}"), "two\n");
+    file(
+        "a@example.com/dovecot-uidlist",
+        "3 V7 N5 Gx\n1 :1700000000.M1P1.mail,S=4\n4 :1700000900.M2P1.mail,S=4\n",
+    );
+    // Moved to another folder: another name, the same content.
+    let work = root.file("data/mail/a@example.com/.Work/cur/1700000001.M1P1.mail:2,");
+    let moved = "data/mail/a@example.com/.Later/cur/1700000950.M7P1.mail:2,S";
+    std::fs::rename(work, root.file(moved)).unwrap();
+    file(
+        "a@example.com/.Later/cur/1700000960.M8P1.mail:2,",
+        "later\n",
+    );
+    file("a@example.com/subscriptions", "V\t2\n\nWork\nLater\n");
+    file("b@example.com/cur/1700000970.M9P1.mail:2,", "three\n");
+    std::fs::remove_file(root.file("data/mailqueue/deferred/A/OLD")).unwrap();
+    write(&root.file("data/mailqueue/deferred/B/NEW"), "new\n");
+    root.write("garbage", "of an operator\n");
+    root.edit("mailu.toml", "example.com", "example.com");
+}
+
+/// An archive of everything, made by hand.
+fn archive(root: &Root, name: &str) -> PathBuf {
+    let path = root.path().parent().unwrap().join(name);
+    succeed(
+        Command::new("tar")
+            .arg("-czf")
+            .arg(&path)
+            .arg("-C")
+            .arg(root.path())
+            .args(["mailu/mail.example.com", "secrets/mailu/mail.example.com"]),
+    );
+    path
+}
+
+fn restore(root: &Root, file: &Path, more: &[&str]) -> Run {
+    root.run(&[&["restore", file.to_str().unwrap(), "--no-start"], more].concat())
+}
+
+/// The deployment and its secrets, and whatever else is beside them.
+fn inventory(root: &Path) -> Snapshot {
+    let mut all = snapshot(root);
+    all.0.retain(|name, _| {
+        (name.starts_with("mailu/") && name != "mailu/.lock") || name.starts_with("secrets/mailu/")
+    });
+    all
+}
+
+fn ids(value: &Value) -> Vec<String> {
+    let all = value.as_array().unwrap().iter();
+    all.map(|one| one["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn everything_comes_back_and_mail_that_arrived_since_stays() {
+    let root = Root::new();
+    root.install();
+    mail(&root);
+    let file = archive(&root, "a.tar.gz");
+    later(&root);
+    let before = inventory(&root.path());
+    let shown = restore(&root, &file, &["--dry-run", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(shown["performed"], false);
+    inventory(&root.path()).assert_same(&before, "a dry run");
+
+    let done = restore(&root, &file, &["--json"]).expect_code(0).json();
+    assert_eq!(done["performed"], true);
+    assert_eq!(done["carried"]["messages"], 3);
+    assert_eq!(done["carried"]["mailboxes"], json!(["a@example.com"]));
+    assert_eq!(done["carried"]["whole"], json!(["b@example.com"]));
+    let at = |path: &str| root.file(&format!("data/mail/{path}"));
+    assert_eq!(read(&at(&format!("a@example.com/cur/{OLD}"))), "one\n");
+    assert_eq!(read(&at(&format!("a@example.com/new/{NEW}"))), "two\n");
+    assert_eq!(
+        read(&at("a@example.com/dovecot-uidlist")),
+        "3 V7 N5 Gx\n1 :1700000000.M1P1.mail,S=4\n4 :1700000900.M2P1.mail,S=4\n"
+    );
+    // What was moved is where it was in the backup, once.
+    assert!(at("a@example.com/.Work/cur/1700000001.M1P1.mail:2,").exists());
+    assert!(!at("a@example.com/.Later/cur/1700000950.M7P1.mail:2,S").exists());
+    assert!(at("a@example.com/.Later/cur/1700000960.M8P1.mail:2,").exists());
+    assert!(at("a@example.com/.Later/maildirfolder").exists());
+    assert_eq!(
+        read(&at("a@example.com/subscriptions")),
+        "V\t2\n\nWork\nLater\n"
+    );
+    assert!(at("b@example.com/cur/1700000970.M9P1.mail:2,").exists());
+    // The queue and what can be had again are those of now.
+    assert!(root.file("data/mailqueue/deferred/B/NEW").exists());
+    assert!(!root.file("data/mailqueue/deferred/A/OLD").exists());
+    assert_eq!(root.read("data/clamav/main.cvd"), "signatures\n");
+    assert!(!root.file("garbage").exists());
+    assert!(ids(&done["findings"]).contains(&"restore.newer_mailboxes".to_owned()));
+
+    // What was there is kept, and goes with the command that is printed.
+    let kept = PathBuf::from(done["kept"].as_str().unwrap());
+    assert_eq!(read(&kept.join("deployment/garbage")), "of an operator\n");
+    assert!(kept.join("secrets/secret_key").exists());
+    assert_eq!(crate::support::mode(&kept), 0o700);
+    succeed(Command::new("sh").args(["-c", done["remove_command"].as_str().unwrap()]));
+    assert!(!kept.exists());
+    assert_eq!(up::state(&root), "installed");
+    // Nothing is to be done about the files.
+    assert!(
+        root.run(&["plan", "--json"]).expect_code(0).json()["plan"]["steps"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let names: Vec<_> = std::fs::read_dir(root.path().join("mailu"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn exactly_the_backup_if_that_is_wanted() {
+    let root = Root::new();
+    root.install();
+    mail(&root);
+    let file = archive(&root, "a.tar.gz");
+    let mut wanted = inventory(&root.path());
+    later(&root);
+    let done = restore(&root, &file, &["--exact", "--json"])
+        .expect_code(0)
+        .json();
+    assert!(ids(&done["findings"]).contains(&"restore.exact".to_owned()));
+    let mut now = inventory(&root.path());
+    for snapshot in [&mut now, &mut wanted] {
+        snapshot
+            .0
+            .retain(|name, _| !name.ends_with("mailu/mail.example.com"));
+    }
+    now.assert_same(&wanted, "exact");
+}
+
+#[test]
+fn an_empty_host_gets_everything() {
+    let root = Root::new();
+    root.install();
+    mail(&root);
+    let file = archive(&root, "a.tar.gz");
+    let wanted = inventory(&root.path());
+    let other = Root::new();
+    let refused = other
+        .run(&[
+            "restore",
+            file.to_str().unwrap(),
+            "--domain",
+            "mail.example.org",
+            "--no-start",
+            "--json",
+        ])
+        .expect_code(2)
+        .json();
+    assert_eq!(refused["error"]["code"], "restore.other");
+    let hint = refused["error"]["hints"][0].as_str().unwrap();
+    assert!(hint.contains("restore --domain mail.example.com"), "{hint}");
+    // Without an engine nothing can be started, and nothing is left.
+    let mut command = other.command(&["restore", file.to_str().unwrap()]);
+    command.env("DOCKER_HOST", "unix:///nowhere.sock");
+    let run = finished(command.output().unwrap()).expect_code(2);
+    assert!(run.err.contains("--no-start"), "{}", run.err);
+    assert!(!other.path().exists());
+
+    restore(&other, &file, &[]).expect_code(0);
+    inventory(&other.path()).assert_same(&wanted, "an empty host");
+    assert!(!other.path().join("backups").exists());
+}
+
+#[test]
+fn only_the_configuration_leaves_data_alone() {
+    let root = Root::new();
+    root.install();
+    mail(&root);
+    write(&root.file("data/admin/main.db"), "accounts of then");
+    let file = archive(&root, "a.tar.gz");
+    later(&root);
+    root.write("data/admin/main.db", "accounts of now");
+    root.edit("mailu.env", "SITENAME=Mailu", "SITENAME=Broken");
+    std::fs::remove_file(root.file("data/dkim/example.com.dkim.key")).unwrap();
+    let mail = snapshot(&root.file("data/mail"));
+    let done = restore(&root, &file, &["--config-only", "--json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(done["carried"]["messages"], 0);
+    assert_eq!(root.read("data/admin/main.db"), "accounts of now");
+    assert!(root.read("mailu.env").contains("SITENAME=Mailu"));
+    assert!(root.file("data/dkim/example.com.dkim.key").exists());
+    assert!(root.file("data/mailqueue/deferred/B/NEW").exists());
+    snapshot(&root.file("data/mail")).assert_same(&mail, "mail");
+    let kept = PathBuf::from(done["kept"].as_str().unwrap());
+    assert!(read(&kept.join("deployment/mailu.env")).contains("SITENAME=Broken"));
+
+    let refused = restore(&Root::new(), &file, &["--config-only", "--json"])
+        .expect_code(2)
+        .json();
+    assert_eq!(ids(&refused["error"]["findings"]), ["restore.nothing_here"]);
+}
+
+#[test]
+fn data_that_lie_elsewhere_are_not_touched() {
+    let root = Root::new();
+    root.install();
+    mail(&root);
+    let file = archive(&root, "a.tar.gz");
+    let elsewhere = root.path().join("disk");
+    std::fs::rename(root.file("data/mail"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, root.file("data/mail")).unwrap();
+    let refused = restore(&root, &file, &["--json"]).expect_code(2).json();
+    assert_eq!(ids(&refused["error"]["findings"]), ["restore.elsewhere"]);
+    assert!(!root.path().join("backups").exists());
+}
+
+/// Writes an archive with more in it than a deployment.
+fn hostile(root: &Root, name: &str, kind: &str) -> PathBuf {
+    let path = root.path().parent().unwrap().join(name);
+    let script = r"
+import io, sys, tarfile
+path, toml, kind = sys.argv[1:]
+archive = tarfile.open(path, 'w:gz')
+def add(name, text=b'', type=tarfile.REGTYPE, link='', mode=0o644):
+    info = tarfile.TarInfo(name)
+    info.size, info.type, info.linkname, info.mode = len(text), type, link, mode
+    archive.addfile(info, io.BytesIO(text))
+add('mail.example.com/mailu.toml', open(toml, 'rb').read())
+{
+    'traversal': lambda: add('mail.example.com/../../x'),
+    'absolute': lambda: add('/etc/x'),
+    'link out': lambda: add('mail.example.com/data', type=tarfile.SYMTYPE, link='/etc'),
+    'link up': lambda: add('mail.example.com/x', type=tarfile.SYMTYPE, link='../../x'),
+    'through a link': lambda: (add('mail.example.com/dns', type=tarfile.SYMTYPE, link='data'), add('mail.example.com/dns/x')),
+    'hard link out': lambda: add('mail.example.com/x', type=tarfile.LNKTYPE, link='/etc/passwd'),
+    'hard link to nothing': lambda: add('mail.example.com/x', type=tarfile.LNKTYPE, link='mail.example.com/y'),
+    'device': lambda: add('mail.example.com/x', type=tarfile.BLKTYPE),
+    'pipe': lambda: add('mail.example.com/x', type=tarfile.FIFOTYPE),
+    'other rights': lambda: add('mail.example.com/x', mode=0o4755),
+    'twice': lambda: (add('mail.example.com/x'), add('mail.example.com/x')),
+    'another host': lambda: (add('b/mailu.toml', open(toml, 'rb').read())),
+}[kind]()
+archive.close()
+";
+    succeed(
+        Command::new("python3")
+            .args(["-c", script])
+            .arg(&path)
+            .arg(root.file("mailu.toml"))
+            .arg(kind),
+    );
+    path
+}
+
+#[test]
+fn hostile_archives_are_refused_and_nothing_is_changed() {
+    let root = Root::new();
+    root.install();
+    mail(&root);
+    let good = archive(&root, "a.tar.gz");
+    let before = inventory(&root.path());
+    for kind in [
+        "traversal",
+        "absolute",
+        "link out",
+        "link up",
+        "through a link",
+        "hard link out",
+        "hard link to nothing",
+        "device",
+        "pipe",
+        "other rights",
+        "twice",
+        "another host",
+    ] {
+        let file = hostile(&root, "hostile.tar.gz", kind);
+        let refused = restore(&root, &file, &["--json"]);
+        assert_eq!(refused.code, 2, "{kind}: {}", refused.err);
+        inventory(&root.path()).assert_same(&before, kind);
+    }
+    let bytes = std::fs::read(&good).unwrap();
+    for length in [0, 10, 100, bytes.len() / 2, bytes.len() - 1] {
+        let cut = root.path().parent().unwrap().join("cut.tar.gz");
+        std::fs::write(&cut, &bytes[..length]).unwrap();
+        restore(&root, &cut, &[]).expect_code(2);
+        inventory(&root.path()).assert_same(&before, "cut off");
+    }
+    assert!(!root.path().join("backups").exists());
+}
+
+/// A deployment on an engine, with an archive of then, and mail of since.
+fn running() -> (Root, FakeEngine, PathBuf) {
+    let root = Root::new();
+    let (engine, _) = up::engine(&root);
+    up::run(&root, &engine, &QUIET).expect_code(0);
+    mail(&root);
+    let file = archive(&root, "a.tar.gz");
+    later(&root);
+    engine.take_calls();
+    (root, engine, file)
+}
+
+fn calls(engine: &FakeEngine, parts: &[&str]) -> Vec<String> {
+    let calls = engine.calls().into_iter();
+    calls
+        .filter(|call| parts.iter().any(|part| call.contains(part)) && !call.contains("/exec/"))
+        .collect()
+}
+
+fn all_run(engine: &FakeEngine) -> bool {
+    let mut names = engine.containers().into_iter();
+    names.all(|name| engine.container(&name).unwrap().state == "running")
+}
+
+#[test]
+fn a_running_server_is_stopped_restored_and_started() {
+    let (root, engine, file) = running();
+    let done = up::run(
+        &root,
+        &engine,
+        &["restore", file.to_str().unwrap(), "--json"],
+    )
+    .expect_code(0)
+    .json();
+    assert_eq!(done["run"]["installed"], true);
+    assert_eq!(done["carried"]["messages"], 3);
+    assert!(all_run(&engine));
+    let order = calls(&engine, &["stop", "/start"]);
+    let at = |part: &str| order.iter().position(|call| call.contains(part)).unwrap();
+    assert!(at("mailu_smtp/stop") < at("compose"), "{order:?}");
+    assert_eq!(up::state(&root), "installed");
+    assert!(
+        root.file(&format!("data/mail/a@example.com/new/{NEW}"))
+            .exists()
+    );
+}
+
+#[test]
+fn what_does_not_start_is_taken_back() {
+    let (root, engine, file) = running();
+    let before = inventory(&root.path());
+    engine.fate("imap", Fate::Exits(1));
+    let run = up::run(
+        &root,
+        &engine,
+        &["restore", file.to_str().unwrap(), "--json", "--wait", "3"],
+    );
+    let error = run.expect_code(2).json();
+    let text = error.to_string();
+    assert!(text.contains("as they were before"), "{text}");
+    inventory(&root.path()).assert_same(&before, "taken back");
+    assert!(root.file("garbage").exists());
+    assert!(!root.path().join("backups").exists());
+
+    // On an empty host nothing is left.
+    let other = Root::new();
+    let (engine, _) = up::engine(&other);
+    engine.fate("imap", Fate::Exits(1));
+    let run = up::run(
+        &other,
+        &engine,
+        &["restore", file.to_str().unwrap(), "--wait", "3"],
+    );
+    let run = run.expect_code(2);
+    assert!(run.err.contains("nothing of it is left"), "{}", run.err);
+    assert!(
+        inventory(&other.path()).0.is_empty(),
+        "{:?}",
+        inventory(&other.path()).0.keys()
+    );
+    assert!(engine.containers().is_empty());
+}
+
+/// Mail that a restored server takes in before it turns out not to work is not lost with it.
+#[test]
+fn an_interrupted_start_goes_on_or_back_with_all_mail() {
+    for back in [false, true] {
+        let (root, engine, file) = running();
+        let before = inventory(&root.path());
+        // Killed while it starts.
+        let mut command = root.command(&["restore", file.to_str().unwrap()]);
+        engine.fate("imap", Fate::Slow(1_000_000));
+        let mut child = engine
+            .reach(&mut command)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let note = root.path().join("mailu/.mail.example.com.restore.json");
+        let begun = std::time::Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&note).unwrap_or_default();
+            if text.contains("\"starting\"") {
+                break;
+            }
+            assert!(begun.elapsed().as_secs() < 60, "{text}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let at = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let arrived = format!("data/mail/a@example.com/new/{}.M1P1.mail", at + 1);
+        write(&root.file(&arrived), "in between\n");
+
+        // Nobody else works on it meanwhile, and everybody is told.
+        let refused =
+            up::run(&root, &engine, &["config", "set", "limits.quota=5GB"]).expect_code(2);
+        assert!(
+            refused.err.contains("a restore of it was interrupted"),
+            "{}",
+            refused.err
+        );
+        assert!(
+            refused.err.contains("restore --domain mail.example.com"),
+            "{}",
+            refused.err
+        );
+        let status = up::run(&root, &engine, &["status", "--json"]).json();
+        assert!(ids(&status["findings"]).contains(&"restore.unfinished".to_owned()));
+        let shown = up::run(&root, &engine, &["restore", "--dry-run"]).expect_code(2);
+        assert!(
+            shown.err.contains("starting the restored server"),
+            "{}",
+            shown.err
+        );
+
+        engine.befall("imap", Fate::Well);
+        let args: &[&str] = if back {
+            &["restore", "--undo", "--json"]
+        } else {
+            &["restore", "--json"]
+        };
+        let done = up::run(&root, &engine, args).expect_code(0).json();
+        let what = done["recovered"].as_str().unwrap();
+        assert!(what.contains("was interrupted while"), "{what}");
+        assert_eq!(read(&root.file(&arrived)), "in between\n");
+        assert_eq!(root.file("garbage").exists(), back);
+        assert!(all_run(&engine));
+        assert!(!note.exists());
+        if back {
+            let mut now = inventory(&root.path());
+            now.0.retain(|name, _| !name.ends_with(&arrived));
+            now.assert_same(&before, "gone back");
+        }
+        up::run(&root, &engine, &["config", "set", "limits.quota=5GB"]).expect_code(0);
+    }
+}
+
+/// The program, killed by the kernel at system calls that change files: it is as before or as after, and the next run says which and finishes.
+#[test]
+fn killed_at_any_system_call_it_is_as_before_or_as_after() {
+    let strace = tool("strace");
+    let seed = Root::new();
+    seed.install();
+    mail(&seed);
+    let file = archive(&seed, "a.tar.gz");
+    later(&seed);
+    let before = inventory(&seed.path());
+    let fresh = || {
+        let root = Root::new();
+        copy(&seed.path(), &root.path());
+        root
+    };
+    let after = {
+        let root = fresh();
+        restore(&root, &file, &[]).expect_code(0);
+        inventory(&root.path())
+    };
+    let mut states = std::collections::BTreeMap::new();
+    let mut points = 0;
+    for (call, step) in [
+        ("rename", 1),
+        ("renameat2", 1),
+        ("mkdir", 5),
+        ("link,linkat", 1),
+        ("fsync", 2),
+        ("syncfs", 1),
+        ("openat", 31),
+        ("write", 17),
+        ("unlink,unlinkat", 3),
+        ("rmdir", 1),
+    ] {
+        let mut number = 1;
+        loop {
+            let root = fresh();
+            let output = Command::new(&strace)
+                .args([
+                    "-f",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                ])
+                .args(["-e", &format!("inject={call}:signal=KILL:when={number}")])
+                .arg(program())
+                .arg("--root")
+                .arg(root.path())
+                .args(["restore", file.to_str().unwrap(), "--no-start"])
+                .output()
+                .unwrap();
+            if output.status.success() {
+                break;
+            }
+            let what = format!("killed at {call} {number}");
+            let note = root.path().join("mailu/.mail.example.com.restore.json");
+            if note.exists() {
+                let text = read(&note);
+                let state: Value = serde_json::from_str(&text).unwrap();
+                *states
+                    .entry(state["state"].as_str().unwrap().to_owned())
+                    .or_insert(0) += 1;
+                let said = root.run(&["restore"]);
+                assert_eq!(said.code, 0, "{what}: {}", said.err);
+                assert!(
+                    said.out.contains("was interrupted while"),
+                    "{what}: {}",
+                    said.out
+                );
+                let now = inventory(&root.path());
+                let same = [&before, &after].iter().any(|one| one.0 == now.0);
+                if !same {
+                    now.assert_same(&before, &format!("{what} in {text}"));
+                }
+            } else {
+                let mut now = inventory(&root.path());
+                // Of a restore that had not begun or was over, at most empty directories are left.
+                now.0.retain(|name, _| !name.contains(".restor"));
+                assert!(now.0 == before.0 || now.0 == after.0, "{what}");
+            }
+            restore(&root, &file, &[]).expect_code(0);
+            inventory(&root.path()).assert_same(&after, &what);
+            points += 1;
+            number += step;
+        }
+    }
+    assert!(points > 60, "only {points} points");
+    for state in ["staging", "holding", "swapping", "starting", "proven"] {
+        assert!(
+            states.contains_key(state),
+            "never killed while {state}: {states:?}"
+        );
+    }
+}
