@@ -26,7 +26,15 @@ mod golden;
 mod guards;
 mod kill;
 mod lab;
+#[path = "../e2e/ledger.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests that need an engine, which use more of it"
+)]
+mod ledger;
 mod lost;
+#[path = "../e2e/maildir.rs"]
+mod maildir;
 mod operate;
 mod preflight;
 mod published;

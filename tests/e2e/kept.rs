@@ -1,0 +1,616 @@
+//! Backups that are taken while mail flows come back whole, and restoring loses nothing that arrives meanwhile.
+//!
+//! `MAILU_E2E_FULL=1` (`make e2e-full`) does it five times, for three minutes each, in every form an archive can have.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use age::secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+use crate::ledger::{History, Inventory, Line, Span, Verdict};
+use crate::maildir::{on_disk, wrong_files};
+use crate::server::{BARE, LIGHT, PASSWORD, Server, USER, containers};
+use crate::support::Root;
+use crate::world::{self, docker, inbox, outside, wait_for, wait_long};
+
+const SCRIPT: &str = include_str!("mailboxes.py");
+const ACCOUNTS: [&str; 3] = [USER, "second@example.com", "third@example.com"];
+/// Whose messages `mailboxes.py` sends.
+const SENDER: &str = "load@outside.test";
+/// Operations of a second, at least.
+const RATE: f64 = 20.0;
+
+fn full() -> bool {
+    std::env::var_os("MAILU_E2E_FULL").is_some()
+}
+
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64()
+}
+
+#[expect(clippy::print_stderr, reason = "numbers for whoever reads the output")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A server with [`ACCOUNTS`].
+fn server() -> Server {
+    let more = [&LIGHT[..], &BARE].concat();
+    let server = Server::with_files(Root::new(), &more).install();
+    for account in &ACCOUNTS[1..] {
+        let (name, domain) = account.split_once('@').unwrap();
+        add_account(name, domain);
+    }
+    server
+}
+
+fn add_account(name: &str, domain: &str) {
+    docker(&[
+        "exec",
+        "mailu_admin",
+        "flask",
+        "mailu",
+        "user",
+        name,
+        domain,
+        PASSWORD,
+    ]);
+}
+
+/// What a verb of `mailboxes.py` has to know.
+fn with(more: &Value) -> String {
+    let accounts: BTreeMap<&str, &str> = ACCOUNTS.map(|one| (one, PASSWORD)).into();
+    let mut config = json!({ "accounts": accounts });
+    let all = config.as_object_mut().unwrap();
+    all.extend(more.as_object().unwrap().clone());
+    format!("{config}\n")
+}
+
+fn ledger(text: &str) -> Vec<Line> {
+    text.lines()
+        .map(|line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}`"))
+        })
+        .collect()
+}
+
+/// Runs a verb to its end.
+fn perform(verb: &str, more: &Value) -> Vec<Line> {
+    ledger(&outside(&["python3", "-c", SCRIPT, verb], &with(more)))
+}
+
+/// Everything that all accounts have, over IMAP.
+fn look() -> Inventory {
+    let printed = outside(&["python3", "-c", SCRIPT, "look"], &with(&json!({})));
+    serde_json::from_str(&printed).unwrap()
+}
+
+/// People at work, until they are told to stop or the value goes.
+struct Load {
+    child: Child,
+    input: Option<ChildStdin>,
+    directory: tempfile::TempDir,
+}
+
+impl Load {
+    fn start(verb: &str, more: &Value) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| std::fs::File::create(directory.path().join(name)).unwrap();
+        let mut child = Command::new("docker")
+            .args(["exec", "-i", "world_outside", "python3", "-c", SCRIPT, verb])
+            .stdin(Stdio::piped())
+            .stdout(file("ledger"))
+            .stderr(file("said"))
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(with(more).as_bytes()).unwrap();
+        Self {
+            child,
+            input: Some(input),
+            directory,
+        }
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+
+    /// What was acknowledged so far.
+    fn so_far(&mut self) -> Vec<Line> {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "{ended:?}: {}", self.read("said"));
+        let text = self.read("ledger");
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        ledger(&text[..whole])
+    }
+
+    /// Waits until it has been at work for so long since its first operation.
+    fn has_lasted(&mut self, time: Duration) {
+        let limit = time + Duration::from_secs(120);
+        wait_long("the work", limit, || {
+            let lines = self.so_far();
+            let mut working = lines.iter().filter(|line| line.counts());
+            let (first, last) = (working.next()?, working.next_back()?);
+            (last.t1 - first.t1 >= time.as_secs_f64()).then_some(())
+        });
+    }
+
+    fn stop(mut self) -> Vec<Line> {
+        drop(self.input.take());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{}", self.read("said"));
+        let lines = ledger(&self.read("ledger"));
+        assert_eq!(lines.last().map(|line| line.op.as_str()), Some("end"));
+        // The moments are compared with this host's clock, which nobody may set meanwhile.
+        let clock = |line: &Line| line.t1 - line.mono;
+        let first = clock(lines.first().unwrap());
+        for line in &lines {
+            assert!(
+                (clock(line) - first).abs() < 0.2,
+                "the clock was set: {line:?}"
+            );
+        }
+        lines
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// How much was done, in words, and how much of it a second.
+fn rate(lines: &[Line]) -> (String, f64) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in lines {
+        *counts.entry(&line.op).or_default() += 1;
+    }
+    let working: Vec<&Line> = lines.iter().filter(|line| line.counts()).collect();
+    let time = working.last().unwrap().t1 - working.first().unwrap().t1;
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let rate = working.len() as f64 / time;
+    (
+        format!(
+            "{} operations in {time:.0} s, {rate:.1} a second: {counts:?}",
+            working.len()
+        ),
+        rate,
+    )
+}
+
+/// Nobody was disturbed, except by a server that asks to try again.
+fn undisturbed(lines: &[Line]) {
+    let broken: Vec<(&str, &str)> = lines
+        .iter()
+        .filter(|line| line.op == "broken")
+        .map(|line| (line.account.as_str(), line.why.as_str()))
+        .collect();
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+/// The server has what was acknowledged until now: so the ledger is right, too.
+fn agrees(history: &History, before: &str) {
+    let mut verdict = Verdict::default();
+    wait_long(
+        "delivery of what was sent",
+        Duration::from_secs(120),
+        || {
+            let moment = now();
+            let window = Span {
+                from: moment,
+                to: moment,
+            };
+            verdict = history.judge(window, &look());
+            verdict.nothing_wrong(before);
+            verdict.waiting.is_empty().then_some(())
+        },
+    );
+}
+
+/// Waits until what was in the queue has arrived, too.
+fn comes_back(history: &History, window: Span) -> (Verdict, Inventory) {
+    let mut waiting = Vec::new();
+    let start = std::time::Instant::now();
+    while start.elapsed() < Duration::from_secs(180) {
+        let inventory = look();
+        let verdict = history.judge(window, &inventory);
+        verdict.nothing_wrong("after the restore");
+        if verdict.waiting.is_empty() {
+            return (verdict, inventory);
+        }
+        waiting = verdict.waiting;
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    panic!(
+        "{} messages have not arrived:\n{}",
+        waiting.len(),
+        waiting.join("\n")
+    );
+}
+
+// --- backup and restore ----------------------------------------------------------------------------------------------------------
+
+/// How an archive is written, and what opens it.
+struct Form {
+    suffix: &'static str,
+    write: Vec<String>,
+    open: Vec<String>,
+}
+
+impl Form {
+    fn plain(suffix: &'static str) -> Self {
+        Self {
+            suffix,
+            write: Vec::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// For whoever has a key.
+    fn to_a_key(root: &Root) -> Self {
+        let identity = age::x25519::Identity::generate();
+        let text = identity.to_string();
+        let file = root.beside("identity", text.expose_secret());
+        Self {
+            suffix: "tar.zst.age",
+            write: vec![
+                "--age-recipient".to_owned(),
+                identity.to_public().to_string(),
+            ],
+            open: vec!["--age-identity".to_owned(), file.display().to_string()],
+        }
+    }
+
+    /// For whoever knows a passphrase.
+    fn with_a_passphrase(root: &Root) -> Self {
+        let file = root.beside("passphrase", "seven words that nobody will ever guess");
+        let words = vec!["--passphrase-file".to_owned(), file.display().to_string()];
+        Self {
+            suffix: "tar.gz.age",
+            write: words.clone(),
+            open: words,
+        }
+    }
+}
+
+fn words(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).collect()
+}
+
+/// A backup, and when it ran. The first goes where backups go without being told, and is found there.
+fn backup(server: &Server, form: &Form, name: Option<&str>) -> (PathBuf, Span) {
+    let mut args = vec!["backup".to_owned(), "--json".to_owned()];
+    args.extend(form.write.iter().cloned());
+    if let Some(name) = name {
+        let path = server
+            .root
+            .path()
+            .with_file_name(format!("{name}.{}", form.suffix));
+        args.extend(["--output".to_owned(), path.display().to_string()]);
+    }
+    let from = now();
+    let run = server.root.run(&words(&args)).expect_code(0);
+    let to = now();
+    let file = PathBuf::from(run.json()["file"].as_str().unwrap());
+    assert!(file.is_file(), "{}", run.out);
+    let shown = file.to_str().unwrap();
+    assert!(shown.ends_with(&format!(".{}", form.suffix)), "{shown}");
+    if name.is_none() {
+        let list = server
+            .root
+            .run(&["backup", "list", "--json"])
+            .expect_code(0);
+        assert!(list.out.contains(shown), "{shown} is not in {}", list.out);
+    }
+    let verify = ["backup".to_owned(), "verify".to_owned(), shown.to_owned()];
+    let verify = [&verify[..], &form.open].concat();
+    server.root.run(&words(&verify)).expect_code(0);
+    (file, Span { from, to })
+}
+
+fn restore(server: &Server, file: &Path, form: &Form, more: &[&str]) -> Value {
+    let mut args = vec!["restore", file.to_str().unwrap(), "--yes", "--json"];
+    args.extend(words(&form.open));
+    args.extend(more);
+    server.root.run(&args).expect_code(0).json()
+}
+
+/// Nothing is left of it but a file that was put elsewhere.
+fn take_down(server: &Server, file: &Path) -> PathBuf {
+    let kept = server.root.path().with_file_name(format!(
+        "kept-{}",
+        file.file_name().unwrap().to_str().unwrap()
+    ));
+    std::fs::rename(file, &kept).unwrap();
+    let away = [
+        "uninstall",
+        "--delete-data",
+        "--yes-delete",
+        "mail.example.com",
+    ];
+    server.root.run(&away).expect_code(0);
+    assert!(containers().is_empty());
+    docker(&["network", "prune", "--force"]);
+    std::fs::remove_dir_all(server.root.path()).unwrap();
+    kept
+}
+
+// --- scenarios -------------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_backup_under_load_comes_back_whole() {
+    let _alone = world::alone();
+    let server = server();
+    perform("seed", &json!({ "count": if full() { 600 } else { 100 } }));
+    let (time, forms) = if full() {
+        let root = &server.root;
+        let forms = vec![
+            Form::plain("tar.zst"),
+            Form::plain("tar.gz"),
+            Form::to_a_key(root),
+            Form::plain("tar.zst"),
+            Form::with_a_passphrase(root),
+        ];
+        (Duration::from_secs(180), forms)
+    } else {
+        (Duration::from_secs(20), vec![Form::plain("tar.zst")])
+    };
+    for (round, form) in forms.iter().enumerate() {
+        under_load(&server, form, time, round);
+    }
+}
+
+fn under_load(server: &Server, form: &Form, time: Duration, round: usize) {
+    let before = look();
+    let mail = server.root.file("data/mail");
+    let files_before = on_disk(&mail);
+    let config = json!({ "seed": round, "sent": 8, "used": 27 });
+    let mut load = Load::start("load", &config);
+    // The middle of it, by and large.
+    load.has_lasted(time / 3);
+    let name = (round > 0).then(|| format!("round-{round}"));
+    let (file, window) = backup(server, form, name.as_deref());
+    load.has_lasted(time);
+    let lines = load.stop();
+    let (done, a_second) = rate(&lines);
+    say(&format!(
+        "round {round}, {}: {done}; the backup took {:.1} s",
+        form.suffix,
+        window.to - window.from
+    ));
+    undisturbed(&lines);
+    assert!(a_second >= RATE, "{done}");
+    let history = History::new(&before, &lines);
+    agrees(&history, "before anything was restored");
+
+    let file = take_down(server, &file);
+    restore(server, &file, form, &[]);
+    let (verdict, inventory) = comes_back(&history, window);
+    let wrong = wrong_files(&files_before, &on_disk(&mail), &inventory);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(verdict.kept > 200, "{verdict:?}");
+    Server::mail_in(&format!("after restore {round}"));
+    say(&format!(
+        "round {round}: {} messages that had to be there, {} that were changing, {} taken over SMTP, 0 lost",
+        verdict.kept,
+        verdict.in_flight,
+        history.taken()
+    ));
+    std::fs::remove_file(&file).unwrap();
+}
+
+/// Message-IDs of those that `account` has, as often as it has them.
+fn ids(inventory: &Inventory, account: &str) -> BTreeMap<String, usize> {
+    let mut all = BTreeMap::new();
+    for message in inventory[account]
+        .values()
+        .flat_map(|folder| &folder.messages)
+    {
+        *all.entry(message.id.clone()).or_default() += 1;
+    }
+    all
+}
+
+#[test]
+fn messages_sent_during_a_restore_arrive() {
+    let _alone = world::alone();
+    let server = server();
+    perform("seed", &json!({ "count": 20 }));
+    let form = Form::plain("tar.zst");
+    let (file, _) = backup(&server, &form, Some("earlier"));
+    let then = look();
+    outside(&["inbox", "--empty", SENDER], "");
+
+    // A mail server hands them over, and tries again.
+    let mut load = Load::start("relay", &json!({ "sent": 5 }));
+    load.has_lasted(Duration::from_secs(3));
+    let from = now();
+    restore(&server, &file, &form, &[]);
+    let to = now();
+    load.has_lasted(Duration::from_secs(5));
+    let lines = load.stop();
+    let (done, _) = rate(&lines);
+    let meanwhile: Vec<&Line> = lines
+        .iter()
+        .filter(|line| line.op == "sent" && line.t1 >= from && line.t1 <= to)
+        .collect();
+    say(&format!(
+        "{done}; {} of them during the restore, which took {:.1} s",
+        meanwhile.len(),
+        to - from
+    ));
+    assert!(meanwhile.len() > 10, "the restore took {} s", to - from);
+
+    wait_long("an empty queue outside", Duration::from_secs(180), || {
+        let queue = outside(&["postqueue", "-j"], "");
+        queue.trim().is_empty().then_some(())
+    });
+    let mut missing = Vec::new();
+    let start = std::time::Instant::now();
+    while start.elapsed() < Duration::from_secs(120) {
+        let after = look();
+        let there = ACCOUNTS.map(|account| (account, ids(&after, account)));
+        let there: BTreeMap<&str, BTreeMap<String, usize>> = there.into();
+        missing = meanwhile
+            .iter()
+            .filter(|line| !there[line.account.as_str()].contains_key(&line.sent_id()))
+            .map(|line| {
+                format!(
+                    "{} to {}, {:.1} s after the restore began",
+                    line.sent_id(),
+                    line.account,
+                    line.t1 - from
+                )
+            })
+            .collect();
+        if missing.is_empty() {
+            // And what there was then.
+            for account in ACCOUNTS {
+                for id in ids(&then, account).keys() {
+                    assert!(
+                        there[account].contains_key(id),
+                        "{account} has not got back {id}"
+                    );
+                }
+            }
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert!(
+        missing.is_empty(),
+        "{} of {} are missing:\n{}",
+        missing.len(),
+        meanwhile.len(),
+        missing.join("\n")
+    );
+    let returned = inbox(SENDER);
+    assert!(
+        returned.is_empty(),
+        "{} were returned: {:?}",
+        returned.len(),
+        returned.first()
+    );
+}
+
+#[test]
+fn one_deleted_mailbox_comes_back_beside_newer_mail() {
+    let _alone = world::alone();
+    let server = server();
+    perform("seed", &json!({ "count": 20 }));
+    perform("post", &json!({ "to": USER, "count": 3 }));
+    arrived(23);
+    let form = Form::plain("tar.zst");
+    let (file, _) = backup(&server, &form, Some("then"));
+    let then = look();
+
+    // Somebody has deleted nearly all of it.
+    perform("clear", &json!({ "account": USER, "keep": 2 }));
+    newer(5);
+    beside(&server, &file, &form, &then);
+
+    // The account went, with its directory, and was made anew.
+    docker(&[
+        "exec",
+        "mailu_admin",
+        "flask",
+        "mailu",
+        "user-delete",
+        "-r",
+        USER,
+    ]);
+    std::fs::remove_dir_all(server.root.file("data/mail").join(USER)).unwrap();
+    add_account("user", "example.com");
+    newer(3);
+    beside(&server, &file, &form, &then);
+}
+
+/// Waits until the mailbox has so many messages.
+fn arrived(count: usize) {
+    wait_for("delivery", || {
+        let there: usize = ids(&look(), USER).values().sum();
+        assert!(there <= count, "{there} messages");
+        (there == count).then_some(())
+    });
+}
+
+/// Mail that arrives since: in the inbox, and in a folder whose name another had.
+fn newer(count: usize) {
+    perform(
+        "append",
+        &json!({ "account": USER, "folder": "Clients", "count": 1, "seed": count }),
+    );
+    perform("post", &json!({ "to": USER, "count": 2, "seed": count }));
+    arrived(count);
+}
+
+/// Flags and date of each message with some text in some folder.
+type ByText = BTreeMap<(String, String), Vec<(Vec<String>, i64)>>;
+
+fn by_text(inventory: &Inventory) -> ByText {
+    let mut all = ByText::new();
+    for (name, folder) in &inventory[USER] {
+        for one in &folder.messages {
+            all.entry((name.clone(), one.sha.clone()))
+                .or_default()
+                .push((one.flags.clone(), one.date));
+        }
+    }
+    all
+}
+
+/// The mailbox of `then` comes beside what it has now, and nothing else changes; nor does anything the second time.
+fn beside(server: &Server, file: &Path, form: &Form, then: &Inventory) {
+    let live = look();
+    restore(server, file, form, &["--mailbox", USER]);
+    let after = look();
+    let mut wanted = by_text(then);
+    // What is there stays as it is.
+    wanted.extend(by_text(&live));
+    let found = by_text(&after);
+    for (key, states) in &wanted {
+        assert_eq!(found.get(key), Some(states), "{key:?}");
+    }
+    let more: Vec<_> = found
+        .keys()
+        .filter(|key| !wanted.contains_key(*key))
+        .collect();
+    assert!(more.is_empty(), "{more:?}");
+    for (name, folder) in &live[USER] {
+        let now = &after[USER][name];
+        assert_eq!(now.uv, folder.uv, "UIDVALIDITY of {name}");
+        for message in &folder.messages {
+            assert!(now.messages.contains(message), "{name}: {message:?}");
+        }
+    }
+    for (name, folder) in &then[USER] {
+        let now = &after[USER].get(name);
+        assert!(
+            now.is_some_and(|now| now.subscribed || !folder.subscribed),
+            "{name}"
+        );
+    }
+    for account in &ACCOUNTS[1..] {
+        assert_eq!(after[*account], live[*account], "{account}");
+    }
+    let mail = server.root.file("data/mail");
+    let files = on_disk(&mail);
+    let wrong = wrong_files(&files, &files, &after);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    restore(server, file, form, &["--mailbox", USER]);
+    assert_eq!(look(), after, "the second time");
+    Server::mail_in("after one mailbox");
+    // For the next that counts.
+    perform("clear", &json!({ "account": USER, "keep": 0 }));
+}
