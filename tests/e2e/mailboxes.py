@@ -359,9 +359,9 @@ class Program:
         t0 = time.time()
         done(self.client.create(quoted(name)))
         done(self.client.subscribe(quoted(name)))
-        status = done(self.client.status(quoted(name), "(UIDVALIDITY)"))[-1]
-        uv = int(re.search(rb"UIDVALIDITY (\d+)", status[-1] if isinstance(status, tuple) else status)[1])
-        self.folders[name], self.messages[uv] = uv, {}
+        # STATUS says 0 at times, of a folder that nobody has opened yet.
+        uv = self.open(name)
+        self.messages[uv] = {}
         self.tell("create", t0, [{"e": "folder", "uv": uv, "name": name}])
 
     def rename(self):
