@@ -60,15 +60,6 @@ impl Line {
     pub(crate) fn counts(&self) -> bool {
         !matches!(self.op.as_str(), "look" | "refused" | "broken" | "end")
     }
-
-    /// The Message-ID of what was taken.
-    pub(crate) fn sent_id(&self) -> String {
-        let taken = self.events.iter().find_map(|event| match event {
-            Event::Sent { id, .. } => Some(id.clone()),
-            _ => None,
-        });
-        taken.unwrap_or_default()
-    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -613,7 +604,8 @@ impl<'a> Judge<'a> {
             }
             let (account, id) = key;
             if !seen {
-                self.verdict.waiting.push(format!("{account}: {id}"));
+                let text = format!("{account}: {id}, taken at {since:.1}");
+                self.verdict.waiting.push(text);
                 continue;
             }
             let must = history
@@ -896,7 +888,7 @@ mod tests {
     fn a_message_taken_before_arrives_once() {
         let lines = [line(90.0, &sent("n"))];
         let verdict = changed(&lines, |_| {});
-        assert_eq!(verdict.waiting, [format!("{ME}: n")]);
+        assert_eq!(verdict.waiting, [format!("{ME}: n, taken at 90.5")]);
         assert_eq!(verdict.wrong, Vec::<String>::new());
         let arrives = |uid: u32| {
             move |all: &mut Mailbox| {
