@@ -1,9 +1,11 @@
 //! Archives that nobody should restore, made of a good one.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use tar::EntryType as Type;
 
 /// An archive, and how an error about it begins (`backup.refused`, `backup.`).
 pub(crate) struct Case {
@@ -86,7 +88,7 @@ pub(crate) fn members(archive: &[u8]) -> Vec<Member> {
             Member {
                 header: entry.header().clone(),
                 path: entry.path_bytes().into_owned(),
-                target: entry.link_name_bytes().map(|name| name.into_owned()),
+                target: entry.link_name_bytes().map(std::borrow::Cow::into_owned),
                 content,
             }
         })
@@ -162,7 +164,7 @@ pub(crate) fn signed(members: &[Member]) -> Vec<u8> {
             member.header.mtime().unwrap()
         );
         if kind == "file" {
-            line += &format!(",\"sha256\":\"{}\"", hex(&member.content));
+            write!(line, ",\"sha256\":\"{}\"", hex(&member.content)).unwrap();
             files += 1;
             bytes += member.content.len();
             let parts: Vec<&str> = path.split('/').collect();
@@ -173,10 +175,8 @@ pub(crate) fn signed(members: &[Member]) -> Vec<u8> {
             );
         }
         if let Some(target) = &member.target {
-            line += &format!(
-                ",\"target\":{}",
-                Value::String(mailu_core::backup::Member::text(target))
-            );
+            let target = mailu_core::backup::Member::text(target);
+            write!(line, ",\"target\":{}", Value::String(target)).unwrap();
         }
         list += &(line + "}\n");
         count += 1;
@@ -190,10 +190,11 @@ pub(crate) fn signed(members: &[Member]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut out = String::new();
+    for byte in Sha256::digest(bytes) {
+        write!(out, "{byte:02x}").unwrap();
+    }
+    out
 }
 
 /// More than a hundred of them, made of `good`: an archive packed with zstd.
@@ -265,7 +266,7 @@ pub(crate) fn damaged(good: &[u8]) -> Vec<Case> {
         case(name.to_owned(), packed(&tarred(&changed)), code);
     };
     change("content of a message", "backup.differs", &|all| {
-        all[message].content[0] ^= 1
+        all[message].content[0] ^= 1;
     });
     change("a shorter message", "backup.differs", &|all| {
         all[message].content.pop();
@@ -273,22 +274,22 @@ pub(crate) fn damaged(good: &[u8]) -> Vec<Case> {
         all[message].header.set_size(length);
     });
     change("another owner", "backup.differs", &|all| {
-        all[message].header.set_uid(0x1234)
+        all[message].header.set_uid(0x1234);
     });
     change("another mode", "backup.differs", &|all| {
-        all[message].header.set_mode(0o777)
+        all[message].header.set_mode(0o777);
     });
     change("another time", "backup.differs", &|all| {
-        all[message].header.set_mtime(1)
+        all[message].header.set_mtime(1);
     });
     change("another name", "backup.differs", &|all| {
-        all[message].path.push(b'X')
+        all[message].path.push(b'X');
     });
     change("a file less", "backup.differs", &|all| {
-        drop(all.remove(message))
+        drop(all.remove(message));
     });
     change("two files in another order", "backup.differs", &|all| {
-        all.swap(file, file + 1)
+        all.swap(file, file + 1);
     });
     change("a file more", "backup.differs", &|all| {
         all.insert(file, Member::file("deployment/more", b"x"));
@@ -301,10 +302,10 @@ pub(crate) fn damaged(good: &[u8]) -> Vec<Case> {
         list.header.set_size(length);
     });
     change("no list", "backup.refused", &|all| {
-        all.retain(|one| !one.is("files.jsonl"))
+        all.retain(|one| !one.is("files.jsonl"));
     });
     change("no end", "backup.truncated", &|all| {
-        all.retain(|one| !one.is("end.json"))
+        all.retain(|one| !one.is("end.json"));
     });
     change("no list and no end", "backup.truncated", &|all| {
         all.retain(|one| !one.is("end.json") && !one.is("files.jsonl"));
@@ -363,7 +364,6 @@ pub(crate) fn damaged(good: &[u8]) -> Vec<Case> {
             code,
         );
     };
-    use tar::EntryType as Type;
     for path in [
         "../outside",
         "deployment/../../outside",

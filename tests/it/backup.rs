@@ -1,6 +1,7 @@
 //! `mailu backup` of a deployment that does not run: what is in an archive, who can read it, which are kept, and what is refused.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -232,7 +233,7 @@ fn an_archive_has_what_was_there_for_tar_and_age_too() {
             let line: Value = serde_json::from_str(line).unwrap();
             let path = line["path"].as_str().unwrap();
             if let Some(sum) = line["sha256"].as_str().filter(|_| !path.contains('\\')) {
-                sums += &format!("{sum}  {path}\n");
+                writeln!(sums, "{sum}  {path}").unwrap();
             }
         }
         fs::write(to.join("sums"), &sums).unwrap();

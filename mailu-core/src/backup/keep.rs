@@ -41,6 +41,9 @@ pub struct Kept {
     pub rules: Vec<String>,
 }
 
+/// The number of a day, a week or a month, by a time.
+type Span = fn(&str) -> Option<i64>;
+
 /// Decides about `backups`, each with its time (`20261122-100000`, UTC) and name. The newest is always kept.
 pub fn choose(keeping: Keeping, backups: &[(String, String)]) -> Vec<Kept> {
     let mut all: Vec<&(String, String)> = backups.iter().collect();
@@ -57,7 +60,7 @@ pub fn choose(keeping: Keeping, backups: &[(String, String)]) -> Vec<Kept> {
             kept.rules.push("last".to_owned());
         }
     }
-    let spans: [(&str, u32, fn(&str) -> Option<i64>); 3] = [
+    let spans: [(&str, u32, Span); 3] = [
         ("daily", keeping.daily, day),
         ("weekly", keeping.weekly, |stamp| {
             Some((day(stamp)? + 3).div_euclid(7))

@@ -94,16 +94,8 @@ impl Member {
                 .get(at..at + 4)
                 .and_then(|four| four.strip_prefix(b"\\x"))
                 .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-            match escaped {
-                Some(meant) => {
-                    out.push(meant);
-                    at += 4;
-                }
-                None => {
-                    out.push(byte);
-                    at += 1;
-                }
-            }
+            out.push(escaped.unwrap_or(byte));
+            at += if escaped.is_some() { 4 } else { 1 };
         }
         out
     }

@@ -86,6 +86,13 @@ pub struct End {
     pub files_sha256: String,
 }
 
+/// Whether an archive of this name is encrypted.
+pub fn is_encrypted(name: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|end| end == "age")
+}
+
 /// The name of an archive of `mail_host` that is begun at `timestamp` (`20261122-100000`), without its suffix.
 pub fn stem(mail_host: &str, timestamp: &str) -> String {
     format!("{mail_host}-{timestamp}")

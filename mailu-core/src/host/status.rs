@@ -331,8 +331,10 @@ fn size(directory: &Path, until: Instant) -> (u64, bool) {
 }
 
 fn backups(layout: &Layout, config: &Config, now: i64) -> Backups {
-    let mut backups = Backups::default();
-    backups.directory = super::backup::directory(layout, config);
+    let mut backups = Backups {
+        directory: super::backup::directory(layout, config),
+        ..Backups::default()
+    };
     let mut newest: Option<(i64, PathBuf)> = None;
     for entry in fs::read_dir(&backups.directory)
         .into_iter()

@@ -669,7 +669,7 @@ impl Open {
             .entries()
             .map_err(|error| broken(&path, error))?
             .raw(true);
-        while let Some(entry) = entries.next() {
+        for entry in entries.by_ref() {
             let mut entry = entry.map_err(|error| broken(&path, error))?;
             let header = entry.header();
             let kind = header.entry_type();
@@ -742,7 +742,6 @@ impl Open {
             // What was not read has to be there all the same.
             io::copy(&mut entry, &mut io::sink()).map_err(|error| broken(&path, error))?;
         }
-        drop(entries);
         let mut rest = archive.into_inner();
         let mut buffer = vec![0; 1 << 16];
         let mut followed = 0;
@@ -1200,7 +1199,7 @@ pub(in crate::host) fn packing(path: &Path, encrypted: bool) -> Result<Packing, 
         .find(|suffix| name.ends_with(**suffix));
     let wanted = if encrypted { ".age" } else { "" };
     match found {
-        Some(suffix) if suffix.ends_with(".age") == encrypted => Ok(if suffix.contains("gz") {
+        Some(suffix) if backup::is_encrypted(suffix) == encrypted => Ok(if suffix.contains("gz") {
             Packing::Gzip
         } else {
             Packing::Zstd

@@ -177,7 +177,6 @@ pub(super) fn create(
             told_sometimes(*progress, told, writer)
         })?;
     }
-    drop(plain);
     going_on(progress)?;
     let (file, end, size) = writer.finish()?;
     drop(trees);

@@ -24,6 +24,10 @@ use crate::finding::Finding;
 use crate::paths::Layout;
 
 /// How a backup is taken.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "options, which do not depend on each other"
+)]
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct BackupOptions {
@@ -282,7 +286,7 @@ impl Mailu {
         let mut out = Vec::new();
         for one in kept {
             let file = directory.join(&one.name);
-            let encrypted = one.name.ends_with(".age");
+            let encrypted = backup::is_encrypted(&one.name);
             let (head, error) = if encrypted {
                 (None, None)
             } else {

@@ -10,7 +10,9 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -328,7 +330,6 @@ impl Tree {
                 .mode(0o600)
                 .open(&own)?;
             io::copy(&mut from, &mut to)?;
-            use std::os::unix::fs::PermissionsExt as _;
             std::os::unix::fs::fchown(&to, Some(metadata.uid()), Some(metadata.gid())).or_else(
                 |error| {
                     if crate::host::observe::privileged() {

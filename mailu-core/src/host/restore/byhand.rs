@@ -260,9 +260,10 @@ impl Walk<'_> {
             return Ok(());
         }
         self.parents(path, visit)?;
-        let target = (member.kind == Kind::Link)
-            .then(|| entry.target.as_deref())
-            .flatten();
+        let target = entry
+            .target
+            .as_deref()
+            .filter(|_| member.kind == Kind::Link);
         self.rules
             .next(path, member.kind, member.mode, target)
             .map_err(|why| self.refused(why))?;
