@@ -236,7 +236,7 @@ fn stays(parts: &[&[u8]], target: &[u8]) -> bool {
 }
 
 /// Whether a link at the path `at` of an archive may lead to `target`.
-pub(crate) fn may_lead(at: &[u8], target: &[u8]) -> bool {
+pub fn may_lead(at: &[u8], target: &[u8]) -> bool {
     let parts: Vec<&[u8]> = at.split(|byte| *byte == b'/').collect();
     stays(&parts, target)
 }

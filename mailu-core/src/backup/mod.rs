@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use keep::{Keeping, Kept, choose};
-pub(crate) use member::may_lead;
-pub use member::{Kind, Member, Refused, Rules};
+
+pub use member::{Kind, Member, Refused, Rules, may_lead};
 pub use select::{MAIL, PLACES, Place, SNAPSHOT, Way, left_out, place};
 
 /// The version of the format. A reader refuses newer ones.
