@@ -179,7 +179,8 @@ pub(super) fn trees(
         return Ok(carried);
     };
     for (name, kind) in from.entries()? {
-        if !kind.is_dir() {
+        // No address begins with a dot: such a directory is one that a run of ours has left.
+        if !kind.is_dir() || name.as_bytes().starts_with(b".") {
             continue;
         }
         let Some(source) = from.inner(&name)? else {

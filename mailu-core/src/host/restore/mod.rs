@@ -10,7 +10,7 @@ mod stage;
 mod swap;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,6 @@ use crate::names::EmailAddress;
 use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::plan::Request;
 use crate::restore::{self, Carried, Course, Facts, Journal, Restored, Scope, State};
-use crate::start::Run;
 
 pub(super) use places::{refuse_unfinished, same, unfinished};
 
@@ -322,7 +321,7 @@ impl Restoring<'_> {
 
         let _alone = Alone::take(&self.places)?;
         self.own_lock()?;
-        let mut journal = Journal::new(source.file.clone(), scope, observe::timestamp());
+        let mut journal = Journal::new(source.file.clone(), scope, self.stamp());
         journal.exact = options.exact;
         journal.start = !options.no_start;
         journal.replaces = facts.replaces;
@@ -389,6 +388,26 @@ impl Restoring<'_> {
         Ok(out)
     }
 
+    /// A time for names, with a number where there was another restore in the same second.
+    fn stamp(&self) -> String {
+        let now = observe::timestamp();
+        let numbered = (2..100).map(|number| format!("{now}-{number}"));
+        std::iter::once(now.clone())
+            .chain(numbered)
+            .find(|stamp| self.kept(stamp).iter().all(|path| !path.exists()))
+            .unwrap_or(now)
+    }
+
+    /// Where what was there before is put: among the backups, or beside the deployment.
+    fn kept(&self, stamp: &str) -> [PathBuf; 2] {
+        let name = format!("before-restore-{stamp}");
+        let beside = format!(".{}.{name}", self.layout.mail_host());
+        [
+            self.layout.backups().join(name),
+            self.places.live.with_file_name(beside),
+        ]
+    }
+
     /// Nobody else works on the deployment meanwhile.
     fn own_lock(&mut self) -> Result<(), Error> {
         if self.layout.lock().exists() {
@@ -400,10 +419,21 @@ impl Restoring<'_> {
     /// The lock of what was unpacked, which becomes that of the deployment.
     fn staged_lock(&mut self) -> Result<(), Error> {
         let path = self.places.stage.join(".mailu/lock");
-        if path.parent().is_some_and(Path::is_dir) {
-            self.locks.add(&path)?;
+        if !path.parent().is_some_and(Path::is_dir) {
+            return Ok(());
         }
-        Ok(())
+        // Backups do not have it.
+        let made = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        match made {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(files::failed("make the lock", &path, error))
+            }
+            _ => self.locks.add(&path),
+        }
     }
 
     fn verified(&mut self, source: &Source) -> Result<Verified, Error> {
@@ -666,13 +696,8 @@ impl Restoring<'_> {
 
     /// Puts what was there before where backups are, and forgets the restore.
     fn put_away(&mut self, journal: &Journal, out: &mut Restored) -> Result<(), Error> {
-        let name = format!("before-restore-{}", journal.stamp);
         let places = &self.places;
-        let mut there = self.layout.backups().join(&name);
-        let mut name_beside = std::ffi::OsString::from(".");
-        name_beside.push(places.live.file_name().unwrap_or_default());
-        name_beside.push(format!(".{name}"));
-        let beside = places.live.with_file_name(name_beside);
+        let [mut there, beside] = self.kept(&journal.stamp);
         if beside.exists() {
             there.clone_from(&beside);
         }
@@ -839,6 +864,3 @@ fn elsewhere(places: &Places) -> Vec<PathBuf> {
     look(places.live_secrets.clone());
     out
 }
-
-/// What became of the restored server.
-type Started = Result<Run, Error>;

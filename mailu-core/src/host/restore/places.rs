@@ -85,6 +85,9 @@ impl Places {
             remove(path)?;
         }
         remove(self.work_secrets())?;
+        // What a run left that was killed while it wrote the note.
+        let unwritten = beside(&self.journal, crate::plan::TEMPORARY_SUFFIX);
+        files::clear(&mut Disk, &unwritten)?;
         files::clear(&mut Disk, &self.journal)?;
         files::sync_parent(&mut Disk, &self.journal)?;
         remove(self.work())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Restoring, Started};
+use super::Restoring;
 use crate::config::Config;
 use crate::delivery::{Outcome, Stage};
 use crate::engine::{Container, State as Running};
@@ -148,7 +148,11 @@ impl Restoring<'_> {
     }
 
     /// Starts what was restored, and has it show that it works.
-    pub(super) fn started(&mut self, out: &mut Restored, before: &[String]) -> Started {
+    pub(super) fn started(
+        &mut self,
+        out: &mut Restored,
+        before: &[String],
+    ) -> Result<start::Run, Error> {
         self.say("starting what was restored");
         {
             let _fleet = lock::take_fleet(&self.layout)?;
