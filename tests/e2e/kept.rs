@@ -307,7 +307,7 @@ fn backup(server: &Server, form: &Form, name: Option<&str>) -> (PathBuf, Span, u
 }
 
 fn restore(server: &Server, file: &Path, form: &Form, more: &[&str]) -> Value {
-    let mut args = vec!["restore", file.to_str().unwrap(), "--yes", "--json"];
+    let mut args = vec!["restore", file.to_str().unwrap(), "--json"];
     args.extend(words(&form.open));
     args.extend(more);
     server.root.run(&args).expect_code(0).json()
