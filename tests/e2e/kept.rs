@@ -539,31 +539,44 @@ fn beside(server: &Server, file: &Path, form: &Form, then: &Inventory) {
     // What is there stays as it is.
     wanted.extend(by_text(&live));
     let found = by_text(&after);
+    let mut wrong = Vec::new();
     for (key, states) in &wanted {
-        assert_eq!(found.get(key), Some(states), "{key:?}");
-    }
-    let more: Vec<_> = found
-        .keys()
-        .filter(|key| !wanted.contains_key(*key))
-        .collect();
-    assert!(more.is_empty(), "{more:?}");
-    for (name, folder) in &live[USER] {
-        let now = &after[USER][name];
-        assert_eq!(now.uv, folder.uv, "UIDVALIDITY of {name}");
-        for message in &folder.messages {
-            assert!(now.messages.contains(message), "{name}: {message:?}");
+        match found.get(key) {
+            None => wrong.push(format!("{key:?} is missing")),
+            Some(found) if found != states => {
+                wrong.push(format!("{key:?} is {found:?}, and was {states:?}"));
+            }
+            Some(_) => {}
         }
     }
+    let more = found.keys().filter(|key| !wanted.contains_key(*key));
+    wrong.extend(more.map(|key| format!("{key:?} is new")));
+    for (name, folder) in &live[USER] {
+        let now = &after[USER][name];
+        if now.uv != folder.uv {
+            wrong.push(format!(
+                "UIDVALIDITY of {name} is {}, and was {}",
+                now.uv, folder.uv
+            ));
+        }
+        let lost = folder
+            .messages
+            .iter()
+            .filter(|one| !now.messages.contains(one));
+        wrong.extend(lost.map(|one| format!("{name}: {one:?} is not as it was")));
+    }
     for (name, folder) in &then[USER] {
-        let now = &after[USER].get(name);
-        assert!(
-            now.is_some_and(|now| now.subscribed || !folder.subscribed),
-            "{name}"
-        );
+        let now = after[USER].get(name);
+        if folder.subscribed && !now.is_some_and(|now| now.subscribed) {
+            wrong.push(format!("{name} is not subscribed"));
+        }
     }
     for account in &ACCOUNTS[1..] {
-        assert_eq!(after[*account], live[*account], "{account}");
+        if after[*account] != live[*account] {
+            wrong.push(format!("{account} has changed"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let mail = server.root.file("data/mail");
     let files = on_disk(&mail);
     let wrong = wrong_files(&files, &files, &after);
