@@ -16,12 +16,16 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::tls;
+use crate::start::{self, Relay};
 
 /// How long a server may take for one answer. Front looks up the client's name first, for up to half a minute.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// An address of TEST-NET-1 (RFC 5737): as a domain literal it needs no name server, and belongs to nobody.
 const NOBODY: &str = "[192.0.2.1]";
+
+/// A name that resolvers answer for by themselves (RFC 6761 §6.3), and that is nobody's email domain.
+const HERE: &str = "localhost";
 
 /// The answer to a stranger's recipient.
 #[derive(Debug, Clone)]
@@ -67,8 +71,19 @@ fn answered(error: &lettre::transport::smtp::Error) -> Option<Attempt> {
 }
 
 /// Tries, as a stranger, to send to another server. Stops before there is any message.
+///
+/// The domain literal makes Postfix refuse without any name server. Where it does not refuse, Mailu's admin fails to look the literal up,
+/// and the answer is a temporary one, as where admin is away: only a name tells these two apart.
 pub(super) fn relay(place: SocketAddr, name: &str, token: &str) -> Result<Attempt, String> {
-    recipient(place, name, token, &format!("{token}@{NOBODY}"))
+    let first = recipient(place, name, token, &format!("{token}@{NOBODY}"))?;
+    if !start::relay_undecided(first.code, &first.text) {
+        return Ok(first);
+    }
+    let second = recipient(place, name, token, &format!("{token}@{HERE}"))?;
+    Ok(match start::relay(second.code, &second.text) {
+        Relay::Unclear => first,
+        Relay::Accepted | Relay::Refused => second,
+    })
 }
 
 /// What a server says to a stranger who has something for `recipient`. Stops before there is any message.
@@ -210,4 +225,64 @@ pub(super) fn https(
         .map_err(|error| error.to_string())?;
         Ok((response.status().as_u16(), seen))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A server that answers a recipient by what stands for it in `answers`, and ends when it was asked for each of them.
+    fn server<'a>(answers: &[(&'a str, &'a str)]) -> SocketAddr {
+        let own = |(domain, answer): &(&str, &str)| ((*domain).to_owned(), (*answer).to_owned());
+        let answers: Vec<(String, String)> = answers.iter().map(own).collect();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let place = listener.local_addr().expect("its address");
+        thread::spawn(move || {
+            for _ in &answers {
+                let (mut stream, _) = listener.accept().expect("a client");
+                let lines = BufReader::new(stream.try_clone().expect("the stream")).lines();
+                stream.write_all(b"220 ready\r\n").expect("a greeting");
+                for line in lines.map_while(Result::ok) {
+                    let answer = if line.starts_with("RCPT") {
+                        let mut all = answers.iter();
+                        let found = all.find(|(domain, _)| line.contains(domain.as_str()));
+                        found.map_or("500 not expected", |(_, answer)| answer)
+                    } else {
+                        "250 ok"
+                    };
+                    if stream
+                        .write_all(format!("{answer}\r\n").as_bytes())
+                        .is_err()
+                    {
+                        break;
+                    }
+                }
+            }
+        });
+        place
+    }
+
+    fn judged<'a>(answers: &[(&'a str, &'a str)]) -> Relay {
+        let attempt = relay(server(answers), "mail.example.com", "probe").expect("an answer");
+        start::relay(attempt.code, &attempt.text)
+    }
+
+    const FAILED: &str = "451 4.3.0 Temporary lookup failure";
+
+    #[test]
+    fn an_open_relay_is_told_from_an_admin_that_is_away() {
+        let denied = "554 5.7.1 Relay access denied";
+        assert_eq!(judged(&[("@[192.0.2.1]", denied)]), Relay::Refused);
+        assert_eq!(judged(&[("@[192.0.2.1]", "250 2.1.5 Ok")]), Relay::Accepted);
+        let second = |answer| judged(&[("@[192.0.2.1]", FAILED), ("@localhost", answer)]);
+        assert_eq!(second("250 2.1.5 Ok"), Relay::Accepted);
+        // Admin came back in between.
+        assert_eq!(second(denied), Relay::Refused);
+        assert_eq!(second(FAILED), Relay::Unclear);
+        assert_eq!(second("450 4.1.2 Domain not found"), Relay::Unclear);
+    }
 }

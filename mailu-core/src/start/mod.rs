@@ -18,7 +18,7 @@ pub use report::{Done, Fact, Run, ServiceRun, Stage};
 pub use trouble::{Trouble, explain};
 pub use verify::{
     ClientSeen, Relay, Seen, client_in, client_seen, dig_status, dkim_text, published, relay,
-    txt_answers,
+    relay_undecided, txt_answers,
 };
 
 /// Services that are started together and waited for together.

@@ -34,6 +34,12 @@ pub fn relay(code: u16, text: &str) -> Relay {
     }
 }
 
+/// Whether an answer to the recipient leaves open what a relay would do because a look-up failed: where strangers may relay, Postfix
+/// goes on to look the recipient up, and Mailu's admin fails on a domain literal. Where admin is away, the answer is the same.
+pub fn relay_undecided(code: u16, text: &str) -> bool {
+    (400..=499).contains(&code) && text.to_ascii_lowercase().contains("lookup failure")
+}
+
 /// The client's address in the line of Postfix's log about the attempt that is marked by `token`.
 pub fn client_in(line: &str, token: &str) -> Option<IpAddr> {
     if !line.contains(token) {
@@ -153,6 +159,25 @@ mod tests {
         assert_eq!(relay(250, "2.1.5 Ok"), Relay::Accepted);
         assert_eq!(relay(450, "4.1.8 Domain not found"), Relay::Unclear);
         assert_eq!(relay(550, "5.1.1 User unknown"), Relay::Unclear);
+    }
+
+    #[test]
+    fn a_failed_look_up_leaves_relaying_undecided() {
+        let failed = "4.3.0 <x@[192.0.2.1]>: Temporary lookup failure";
+        assert_eq!(relay(451, failed), Relay::Unclear);
+        assert!(relay_undecided(451, failed));
+        assert!(relay_undecided(450, "4.1.1 Address lookup failure"));
+        for (code, text) in [
+            (250, "2.1.5 Ok"),
+            (
+                450,
+                "4.1.2 <x@localhost>: Recipient address rejected: Domain not found",
+            ),
+            (421, "4.3.2 No system resources"),
+            (554, "5.7.1 <x@[192.0.2.1]>: Relay access denied"),
+        ] {
+            assert!(!relay_undecided(code, text), "{code} {text}");
+        }
     }
 
     #[test]
