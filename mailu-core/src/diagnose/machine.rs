@@ -3,6 +3,7 @@
 use super::{Observed, Verdict};
 use crate::config::Config;
 use crate::finding::Finding;
+use crate::status;
 
 /// From here on certificates, one-time passwords and signatures with times are at risk; in milliseconds.
 const CLOCK_WARNING: i64 = 2_000;
@@ -72,8 +73,11 @@ pub(super) fn disk(_: &Config, observed: &Observed) -> Verdict {
         let at = disk.path.display();
         let left = percent(disk.free, disk.total);
         text.push(format!("{left} % free at {at}"));
-        // `mailu status` judges the room for mail, which is among its findings.
-        if disk.holds != super::MAIL {
+        if disk.holds == super::MAIL {
+            // As `mailu status` has it, which may not have come so far.
+            let data = disk.path.parent().unwrap_or(&disk.path);
+            out.extend(status::space(data, disk.total, disk.free));
+        } else {
             let message = format!("is nearly full, where {} lie", disk.holds);
             let finding = match left {
                 0..2 => Some(Finding::error("disk.full", at.to_string(), message)),

@@ -30,7 +30,7 @@ pub use facts::{
 pub use ignore::IgnoreRule;
 pub use lists::{Kind as ListKind, LISTS, List, Meaning, meaning};
 
-/// What [`Disk::holds`] says of the file system for mail, whose room `mailu status` judges.
+/// What [`Disk::holds`] says of the file system for mail.
 pub const MAIL: &str = "mail and configuration";
 
 /// The summary of a check that `--only` or `--skip` leaves out.

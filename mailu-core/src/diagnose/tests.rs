@@ -252,7 +252,7 @@ fn the_host_is_judged_by_numbers() {
     assert_eq!(clock(2001), Some(Severity::Warning));
     assert_eq!(clock(-30_001), Some(Severity::Error));
     assert_eq!(clock(i64::MIN), Some(Severity::Error));
-    let mut disk = Disk::new(MAIL, "/srv", 1000, 500);
+    let mut disk = Disk::new(MAIL, "/srv/data/mail", 100_000_000_000, 4_000_000);
     disk.files = 1000;
     disk.free_files = 10;
     let observed = Observed {
@@ -262,7 +262,7 @@ fn the_host_is_judged_by_numbers() {
     };
     assert_eq!(
         ids(&diagnosed(&config(""), &observed)),
-        ["disk.inodes", "memory.short"]
+        ["disk.full", "disk.inodes", "memory.short"]
     );
 }
 

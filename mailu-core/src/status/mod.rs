@@ -4,7 +4,7 @@ mod queue;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -294,7 +294,8 @@ pub fn judge(config: &Config, urls: Addresses, observed: &Observed) -> Report {
         findings.extend(certificates.findings.iter().cloned());
     }
     if let Some(disk) = &observed.disk {
-        space(disk, observed, &mut findings);
+        let data = observed.directory.join("data");
+        findings.extend(space(&data, disk.total, disk.free));
     }
     backups(observed, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -487,21 +488,18 @@ fn queue_of(config: &Config, observed: &Observed, out: &mut Vec<Finding>) -> Opt
     }
 }
 
-fn space(disk: &Disk, observed: &Observed, out: &mut Vec<Finding>) {
-    let subject = observed.directory.join("data").display().to_string();
-    let said = format!("has {} MB left", disk.free / 1_000_000);
+/// What is wrong with the room for mail in `data`, on a file system with `total` octets of which `free` are left.
+pub(crate) fn space(data: &Path, total: u64, free: u64) -> Option<Finding> {
+    let subject = data.display().to_string();
+    let said = format!("has {} MB left", free / 1_000_000);
     let hint = "make room, or move `data` to a larger disk and leave a link: Postfix refuses mail when there is no room for it";
-    if disk.free < FREE_LEAST {
-        out.push(Finding::error("disk.full", subject, said).hint(hint));
-    } else if disk.total > 0 && disk.free < disk.total / 100 * FREE_PERCENT {
-        out.push(
-            Finding::warning(
-                "disk.short",
-                subject,
-                format!("{said}, {} % of its disk", disk.free * 100 / disk.total),
-            )
-            .hint(hint),
-        );
+    if free < FREE_LEAST {
+        Some(Finding::error("disk.full", subject, said).hint(hint))
+    } else if total > 0 && free < total / 100 * FREE_PERCENT {
+        let said = format!("{said}, {} % of its disk", free * 100 / total);
+        Some(Finding::warning("disk.short", subject, said).hint(hint))
+    } else {
+        None
     }
 }
 
