@@ -337,7 +337,7 @@ fn ports_and_mail(server: &Server) {
     // The resolver does not validate any more.
     shell(
         "mailu_resolver",
-        "sed -i 's/^CONFIG = .*/CONFIG = \"\"\"\\\\\\nserver:\\n  module-config: \"iterator\"/' /start.py; sed -i '0,/^server:$/{/^server:$/d}' /start.py; head -20 /start.py",
+        "mv /start.py /validating.py && printf '%s\\n' 'import validating' 'validating.CONFIG += \"  module-config: iterator\\n\"' 'validating.main()' >/start.py",
     );
     docker(&["restart", "-t", "1", "mailu_resolver"]);
     becomes_well("resolver");
