@@ -49,8 +49,8 @@ mailu-logs: $(mailu.built) ## Show what services write: [DOMAIN] [CONTAINER=admi
 mailu-restart: $(mailu.built) ## Restart services: [DOMAIN] [CONTAINER=smtp]
 	@$(mailu.run) restart $(mailu.which) $(if $(value CONTAINER),-- $(call mailu.typed,CONTAINER))
 
-mailu-backup: $(mailu.built) ## Back mail, accounts and configuration up: [DOMAIN]
-	@$(mailu.run) backup $(mailu.which)
+mailu-backup: $(mailu.built) ## Back mail, accounts and configuration up, while it runs: [DOMAIN] [OUTPUT=/path/to/backup.tar.zst] [VERIFY=true]
+	@$(mailu.run) backup $(mailu.which) $(call mailu.option,--output,OUTPUT) $(call mailu.flag,--verify,VERIFY)
 
 mailu-restore: $(mailu.built) ## Restore a backup: [DOMAIN] BACKUP_FILE=/path/to/backup.tar.gz
 	@$(mailu.run) restore $(mailu.which) $(if $(value BACKUP_FILE),-- $(call mailu.typed,BACKUP_FILE))

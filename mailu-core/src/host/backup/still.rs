@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::engine::{Container, State};
 use crate::error::{Error, ErrorKind};
@@ -20,6 +21,9 @@ use crate::paths::Layout;
 /// well already.
 const GUARD: &str =
     "trap '' HUP INT TERM; read -r done; test \"$done\" = done || exec docker unpause \"$@\"";
+
+/// How long it is tried to freeze a container.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where it is noted which containers stand still.
 fn note(layout: &Layout) -> PathBuf {
@@ -92,7 +96,7 @@ impl<'d> Still<'d> {
         for name in names {
             // It may have gone on its own way; then it does not write either.
             still.names.push(name.clone());
-            docker.pause(&name)?;
+            freeze(docker, &name)?;
         }
         Ok(still)
     }
@@ -123,6 +127,29 @@ impl<'d> Still<'d> {
 impl Drop for Still<'_> {
     fn drop(&mut self) {
         let _ = self.go_on();
+    }
+}
+
+/// Freezes a container. The kernel gives up where processes come and go too fast, or wait for a disk: then it is asked again.
+fn freeze(docker: &Docker, name: &str) -> Result<(), Error> {
+    let begun = Instant::now();
+    loop {
+        match docker.pause(name) {
+            Err(error) if error.code() == "engine.refused" && begun.elapsed() < PATIENCE => {
+                let ended = docker
+                    .container(name)?
+                    .is_none_or(|there| there.state != State::Running);
+                if ended {
+                    // One that does not run does not write; one that is frozen already stays so.
+                    return Ok(());
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            Err(error) => {
+                return Err(error.hint("run the same command again when the machine is less busy"));
+            }
+            Ok(()) => return Ok(()),
+        }
     }
 }
 
