@@ -505,16 +505,22 @@ pub(crate) fn space(data: &Path, total: u64, free: u64) -> Option<Finding> {
 
 fn backups(observed: &Observed, out: &mut Vec<Finding>) {
     match observed.backups.age {
-        None => out.push(Finding::notice(
-            "backup.none",
-            observed.backups.directory.display().to_string(),
-            "has no backup of this deployment",
-        )),
-        Some(age) if age > BACKUP_AGE => out.push(Finding::warning(
-            "backup.old",
-            observed.backups.directory.display().to_string(),
-            format!("has no newer backup than {} days", age / 86_400),
-        )),
+        None => out.push(
+            Finding::notice(
+                "backup.none",
+                observed.backups.directory.display().to_string(),
+                "has no backup of this deployment",
+            )
+            .hint("`mailu backup` takes one; `mailu backup timer --install` has one taken every night"),
+        ),
+        Some(age) if age > BACKUP_AGE => out.push(
+            Finding::warning(
+                "backup.old",
+                observed.backups.directory.display().to_string(),
+                format!("has no newer backup than {} days", age / 86_400),
+            )
+            .hint("`mailu backup` takes one; `systemctl list-timers 'mailu-backup*'` shows whether it is taken every night"),
+        ),
         Some(_) => {}
     }
 }
