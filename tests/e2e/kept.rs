@@ -448,13 +448,14 @@ fn messages_sent_during_a_restore_arrive() {
         queue.trim().is_empty().then_some(())
     });
     let mut history = History::new(&then, &lines);
-    history.may_come_again(Span { from, to });
+    // Those that waited outside were handed over at some time later.
+    history.may_come_again();
     let (_, after) = arrived_of(&history, None, "after the restore");
     let twice = ACCOUNTS.map(|account| ids(&after, account).values().filter(|n| **n > 1).count());
-    say(&format!(
-        "{} were delivered twice",
-        twice.iter().sum::<usize>()
-    ));
+    let twice: usize = twice.iter().sum();
+    say(&format!("{twice} were delivered twice"));
+    // Postfix has no more than that under way to one place.
+    assert!(twice <= 20, "{twice} were delivered twice");
     let returned = inbox(SENDER);
     assert!(
         returned.is_empty(),

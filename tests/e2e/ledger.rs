@@ -282,16 +282,10 @@ impl History {
             .filter(move |((of, ..), life)| of == account && life.what.id == id)
     }
 
-    /// Messages taken during `span` may be there twice, but not because of one delivery: a server that is stopped while it delivers
-    /// does so again.
-    pub(crate) fn may_come_again(&mut self, span: Span) {
+    /// Messages may be there twice, but not because of one delivery: a server that is stopped while it delivers does so again.
+    pub(crate) fn may_come_again(&mut self) {
         for taken in self.taken.values_mut() {
-            if taken
-                .at
-                .is_some_and(|at| at.to >= span.from && at.from <= span.to)
-            {
-                taken.unsure += 1;
-            }
+            taken.unsure += 1;
         }
     }
 
@@ -595,7 +589,9 @@ impl<'a> Judge<'a> {
             *count += 1;
             // Each delivery adds lines of its own.
             let copied = lives.is_empty() && !delivered.insert((account, message.sha.clone()));
-            if copied || *count > moving + queued {
+            if copied {
+                self.wrong(format!("{place} is there twice, from one delivery"));
+            } else if *count > moving + queued {
                 self.wrong(format!("{place} is there twice"));
             } else {
                 self.verdict.in_flight += 1;
@@ -953,14 +949,12 @@ mod tests {
         );
         // Unless it was delivered again, which shows.
         let mut history = History::new(&begin(), &lines);
-        history.may_come_again(Span {
-            from: 80.0,
-            to: 91.0,
-        });
+        history.may_come_again();
         let mut after = begin();
         arrives(4)(after.get_mut(ME).unwrap());
         arrives(5)(after.get_mut(ME).unwrap());
-        one(&history.judge(WINDOW, &after), &["5 n is there twice"]);
+        let verdict = history.judge(WINDOW, &after);
+        one(&verdict, &["5 n is there twice, from one delivery"]);
         inbox(after.get_mut(ME).unwrap()).messages[4].sha = "later".to_owned();
         fine(&history.judge(WINDOW, &after));
         // Somebody has seen it before the backup, and its number is its own.
