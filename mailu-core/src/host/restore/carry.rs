@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
@@ -487,8 +488,15 @@ fn add(from: &Dir, into: &Dir, messages: &[&Message], how: How, there: bool) -> 
     let read = |dir: &Dir| maildir::keywords(&dir.text("dovecot-keywords").unwrap_or_default());
     let letters = read(from);
     let mut own = if there { read(into) } else { letters.clone() };
-    if there && !how.served && !messages.is_empty() && maildir::add_keywords(&mut own, &letters) {
-        into.rewrite("dovecot-keywords", &maildir::keywords_text(&own))?;
+    let mut held = None;
+    if there && !messages.is_empty() && maildir::add_keywords(&mut own, &letters) {
+        if how.served {
+            held = Some(Held::take(into)?);
+            // Dovecot may have added some until then.
+            own = read(into);
+            maildir::add_keywords(&mut own, &letters);
+        }
+        write_keywords(into, &own)?;
     }
     if there && !how.served {
         let carried: BTreeSet<Vec<u8>> = messages.iter().map(|one| one.base().to_vec()).collect();
@@ -530,7 +538,66 @@ fn add(from: &Dir, into: &Dir, messages: &[&Message], how: How, there: bool) -> 
             count += 1;
         }
     }
+    drop(held);
     Ok(count)
+}
+
+/// Dovecot's lock of a folder, under which it also changes what the letters of keywords mean: a file that only one can make.
+struct Held(PathBuf);
+
+impl Held {
+    fn take(folder: &Dir) -> Result<Self, Error> {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let path = folder.at(OsStr::new("dovecot-uidlist.lock"));
+        let begun = Instant::now();
+        loop {
+            match fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(&path)
+            {
+                Ok(_) => return Ok(Self(path)),
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists
+                        && begun.elapsed() < PATIENCE =>
+                {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(error) => {
+                    let shown = folder.path.join("dovecot-uidlist.lock");
+                    return Err(files::failed("take Dovecot's lock", &shown, error)
+                        .hint("run the same command again: it goes on with what is missing"));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes what the letters of a folder mean. Dovecot reads it again when its time is another, in seconds.
+fn write_keywords(folder: &Dir, letters: &BTreeMap<u8, String>) -> Result<(), Error> {
+    const FILE: &str = "dovecot-keywords";
+    let path = folder.at(OsStr::new(FILE));
+    let time = || fs::metadata(&path).and_then(|there| there.modified()).ok();
+    let before = time();
+    folder.rewrite(FILE, &maildir::keywords_text(letters))?;
+    let seconds = |time: SystemTime| {
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
+    };
+    if let (Some(before), Some(after)) = (before, time())
+        && seconds(before) >= seconds(after)
+    {
+        File::open(&path)
+            .and_then(|file| file.set_modified(before + Duration::from_secs(1)))
+            .map_err(|error| files::failed("set the time of", &folder.path.join(FILE), error))?;
+    }
+    Ok(())
 }
 
 fn subscribe(from: &Dir, into: &Dir, made: &[Vec<u8>]) -> Result<(), Error> {
