@@ -1,5 +1,6 @@
 //! Which backups are kept.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -47,7 +48,9 @@ type Span = fn(&str) -> Option<i64>;
 /// Decides about `backups`, each with its time (`20261122-100000`, UTC) and name. The newest is always kept.
 pub fn choose(keeping: Keeping, backups: &[(String, String)]) -> Vec<Kept> {
     let mut all: Vec<&(String, String)> = backups.iter().collect();
-    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.sort_by_cached_key(|(stamp, name)| {
+        Reverse((stamp.clone(), number(stamp, name), name.clone()))
+    });
     let mut out: Vec<Kept> = all
         .iter()
         .map(|(_, name)| Kept {
@@ -79,6 +82,13 @@ pub fn choose(keeping: Keeping, backups: &[(String, String)]) -> Vec<Kept> {
         }
     }
     out
+}
+
+/// Which one of its second an archive is: `2` in `mail.example.com-20261122-100000-2.tar.zst`.
+fn number(stamp: &str, name: &str) -> u32 {
+    name.split_once(stamp)
+        .and_then(|(_, rest)| rest.strip_prefix('-')?.split('.').next()?.parse().ok())
+        .unwrap_or(1)
 }
 
 /// Days since 1970-01-01, a Thursday, by the proleptic Gregorian calendar.

@@ -201,4 +201,13 @@ fn the_last_of_each_day_week_and_month_are_kept() {
     let none = choose(Keeping::new(0, 0, 0, 0), &all);
     assert_eq!(none.iter().filter(|one| !one.rules.is_empty()).count(), 1);
     assert!(choose(Keeping::new(1, 1, 1, 1), &[]).is_empty());
+    // The later one of a second is the newer.
+    let stamp = "20261122-100000";
+    let twins = ["", "-10", "-2"].map(|number| {
+        let name = format!("mail.example.com-{stamp}{number}.tar.zst");
+        (stamp.to_owned(), name)
+    });
+    let one = choose(Keeping::new(1, 0, 0, 0), &twins);
+    assert_eq!(one[0].name, twins[1].1);
+    assert_eq!(one[0].rules, ["last"]);
 }
