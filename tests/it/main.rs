@@ -41,6 +41,7 @@ mod published;
 mod random;
 mod restore;
 mod settings;
+mod spf;
 mod support;
 mod up;
 mod wizard;

@@ -38,6 +38,7 @@ command -v docker-compose >/dev/null 2>&1 || need="$need docker-compose"
 /usr/bin/python3 -c 'import dns' 2>/dev/null || need="$need python3-dnspython"
 /usr/bin/python3 -c 'import authheaders' 2>/dev/null || need="$need python3-authheaders"
 /usr/bin/python3 -c 'import spf' 2>/dev/null || need="$need python3-spf"
+/usr/bin/python3 -c 'import yaml' 2>/dev/null || need="$need python3-yaml"
 perl -MMail::DKIM -e1 2>/dev/null || need="$need libmail-dkim-perl"
 
 if [ -n "$need" ]; then
@@ -56,6 +57,16 @@ fi
 
 sh tests/tools/python.sh 'import dns, markdown_it, octodns' 'dnspython>=2.6,<3' 'markdown-it-py>=3,<5' 'octodns>=1.22,<2'
 sh tests/tools/python.sh 'import checkdmarc' 'checkdmarc>=6,<7'
+
+# The package of pyspf has a test suite for RFC 7208 among its documentation, which some systems leave out.
+suite=usr/share/doc/python3-spf/rfc7208-tests.yml.gz
+if [ ! -e /$suite ] && [ ! -e .cache/tools/python3-spf/$suite ]; then
+    work=$(mktemp -d)
+    chmod 755 "$work"
+    (cd "$work" && { apt-get download -q python3-spf || { apt-get update -q && apt-get download -q python3-spf; }; } >&2)
+    dpkg-deb -x "$work"/python3-spf_*.deb .cache/tools/python3-spf
+    rm -rf "$work"
+fi
 
 # Compose v2 is a static program in the next Debian release. Its package is taken from there, by the installed source
 # list with the release replaced, and unpacked; nothing else of that release is touched.

@@ -105,7 +105,7 @@ impl Term {
                     .is_none()
                     .then_some("must have an IPv6 address or network after `ip6:`"),
                 _ => {
-                    let (domain, prefixes) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                    let (domain, prefixes) = cut_prefixes(rest);
                     let domain =
                         domain.is_empty() || domain.strip_prefix(':').is_some_and(is_domain);
                     (!domain || !prefixes_fit(prefixes)).then_some(
@@ -189,7 +189,7 @@ impl fmt::Display for Term {
 }
 
 fn canonical(rest: &str) -> String {
-    let (domain, prefixes) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (domain, prefixes) = cut_prefixes(rest);
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     format!("{}{prefixes}", domain.to_ascii_lowercase())
 }
@@ -213,32 +213,70 @@ pub(super) fn network(name: &str, rest: &str) -> Option<IpNet> {
     Some(net.trunc())
 }
 
-/// `/24`, `//64`, `/24//64` or nothing (RFC 7208 §5.6).
+/// The rest of `a` and `mx`: the domain with its colon, and `/24`, `//64`, `/24//64` or nothing (RFC 7208 §5.6). A `/` may be in
+/// the domain too.
+pub(super) fn cut_prefixes(rest: &str) -> (&str, &str) {
+    let cut = |text: &str, slashes: &str| {
+        let head = text.trim_end_matches(|c: char| c.is_ascii_digit());
+        let head = (head.len() < text.len()).then(|| head.strip_suffix(slashes));
+        head.flatten().map_or(text.len(), str::len)
+    };
+    let six = cut(rest, "//");
+    let four = cut(rest.get(..six).unwrap_or_default(), "/");
+    rest.split_at(four)
+}
+
 fn prefixes_fit(text: &str) -> bool {
     let (four, six) = match text.split_once("//") {
         Some((four, six)) => (four, Some(six)),
         None => (text, None),
     };
     let fits = |text: &str, most: u8| {
-        text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u8>().is_ok_and(|n| n <= most)
+        (text == "0" || !text.starts_with('0')) && text.parse::<u8>().is_ok_and(|n| n <= most)
     };
     (four.is_empty() || four.strip_prefix('/').is_some_and(|n| fits(n, 32)))
         && six.is_none_or(|n| fits(n, 128))
 }
 
+/// A domain (RFC 7208 §7.1): what stands before its last label may be anything that can be seen.
 fn is_domain(text: &str) -> bool {
-    let plain = text.strip_suffix('.').unwrap_or(text);
-    let labels = plain.contains('%')
-        || plain.contains('.')
-            && plain.len() <= 253
-            && plain.split('.').all(|label| {
-                !label.is_empty()
-                    && label.len() <= 63
-                    && label
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-            });
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) && labels && macros_fit(text)
+    let only_explained = |text: &str| {
+        text.split('%').skip(1).any(|macros| {
+            macros
+                .strip_prefix('{')
+                .is_some_and(|inside| inside.starts_with(['c', 'r', 't', 'C', 'R', 'T']))
+        })
+    };
+    text.bytes().all(|b| b.is_ascii_graphic())
+        && macros_fit(text)
+        && !only_explained(text)
+        && (ends_with_macro(text) || {
+            let plain = text.strip_suffix('.').unwrap_or(text);
+            plain
+                .rsplit_once('.')
+                .is_some_and(|(_, label)| is_top_label(label))
+        })
+}
+
+fn ends_with_macro(text: &str) -> bool {
+    let Some((head, last)) = text.rsplit_once('%') else {
+        return false;
+    };
+    // `%%` is one sign.
+    let escaped = head.len() - head.trim_end_matches('%').len();
+    match last {
+        "" => escaped % 2 == 1,
+        "_" | "-" => escaped % 2 == 0,
+        _ => escaped % 2 == 0 && last.starts_with('{') && last.find('}') == Some(last.len() - 1),
+    }
+}
+
+fn is_top_label(label: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    label.bytes().all(inner)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().any(|b| !b.is_ascii_digit())
 }
 
 /// Macros (RFC 7208 §7.1): `%{`, a letter, digits, perhaps `r`, delimiters, `}`; or `%%`, `%_`, `%-`.

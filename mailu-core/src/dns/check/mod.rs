@@ -15,6 +15,7 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -296,6 +297,29 @@ fn doubled(record: &Record) -> Vec<String> {
 
 fn label(record: &Record) -> &str {
     record.id.rsplit_once('/').map_or("", |(_, label)| label)
+}
+
+/// What a receiver makes of mail from `sender` (`local@domain`, or nothing for bounces) that comes from `address`, which greets as
+/// `greeting`, by what `facts.outside` has of names: `none`, `neutral`, `pass`, `fail`, `softfail`, `temperror` or `permerror`
+/// (RFC 7208 §2.6).
+///
+/// # Errors
+///
+/// What is missing there, and has to be asked first.
+pub fn spf_result(
+    facts: &Facts,
+    sender: &str,
+    greeting: &str,
+    address: IpAddr,
+) -> Result<&'static str, Wanted> {
+    let world = World::new(facts, Vec::new());
+    let outcome = sender::receive(&world, sender, greeting, address);
+    let wanted = world.wanted();
+    if wanted.is_empty() {
+        Ok(outcome.map_or("none", sender::Outcome::as_str))
+    } else {
+        Err(wanted)
+    }
 }
 
 /// What has to be asked to judge `records`.

@@ -3,16 +3,21 @@
 //!
 //! Answers are looked up in what the host has gathered. One that is not there yet is noted as wanted, and makes the result uncertain.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::world::World;
 use super::{Reply, Seen};
-use crate::dns::spf::{LOOKUPS, Qualifier, Term, network};
+use crate::dns::spf::{LOOKUPS, Qualifier, Term, cut_prefixes, network};
 
 /// So many lookups may come back empty (RFC 7208 §4.6.4).
 pub(super) const VOIDS: usize = 2;
 /// So many mail servers may stand behind one `mx` (RFC 7208 §4.6.4).
 pub(super) const EXCHANGES: usize = 10;
+/// So many names of an address are looked at (RFC 7208 §5.5).
+const NAMES: usize = 10;
+/// Who sends where no local part is known (RFC 7208 §4.3).
+const POSTMASTER: &str = "postmaster";
 /// A tree that is larger is not walked to its end.
 const LARGEST: usize = 200;
 
@@ -76,6 +81,7 @@ pub(super) fn look(
 ) -> Look {
     let sender = |address| Sender {
         address,
+        local: POSTMASTER,
         domain,
         greeting,
     };
@@ -104,10 +110,56 @@ pub(super) fn look(
 pub(super) struct Sender<'a> {
     /// The address that the mail comes from.
     pub(super) address: IpAddr,
+    /// What stands before the @.
+    pub(super) local: &'a str,
     /// The domain of the sender's address; that of the greeting, for bounces.
     pub(super) domain: &'a str,
     /// The name in the greeting.
     pub(super) greeting: &'a str,
+}
+
+/// What a receiver makes of mail from `sender`, `local@domain` or nothing (RFC 7208 §4); nothing if no domain speaks about it.
+pub(super) fn receive(
+    world: &World<'_>,
+    sender: &str,
+    greeting: &str,
+    address: IpAddr,
+) -> Option<Outcome> {
+    let (local, domain) = sender.rsplit_once('@').unwrap_or(("", greeting));
+    let fits = |label: &str| !label.is_empty() && label.len() <= 63;
+    let name = domain.strip_suffix('.').unwrap_or(domain);
+    if !name.contains('.') || name.starts_with('[') || !name.split('.').all(fits) {
+        return None;
+    }
+    let sender = Sender {
+        // An IPv4 address may come as an IPv6 one (§4.1).
+        address: address.to_canonical(),
+        local: if local.is_empty() { POSTMASTER } else { local },
+        domain,
+        greeting,
+    };
+    match policy_of(world, domain) {
+        Policy::Terms(terms) => Some(evaluated(world, &terms, sender)),
+        Policy::None(_) => None,
+        Policy::Broken(_) => Some(Outcome::Permanent),
+        Policy::Unknown => Some(Outcome::Temporary),
+    }
+}
+
+impl Sender<'_> {
+    fn kind(&self) -> &'static str {
+        if self.address.is_ipv4() { "A" } else { "AAAA" }
+    }
+
+    /// Whether the address is one of `found`, or near it.
+    fn among<'t>(&self, found: impl IntoIterator<Item = &'t str>, four: u8, six: u8) -> bool {
+        found.into_iter().any(|text| {
+            text.parse::<IpAddr>().is_ok_and(|address| {
+                let prefix = if address.is_ipv4() { four } else { six };
+                ipnet::IpNet::new(address, prefix).is_ok_and(|net| net.contains(&self.address))
+            })
+        })
+    }
 }
 
 /// What stands under a name.
@@ -173,17 +225,7 @@ fn broken(all: &[Term]) -> bool {
 
 /// Domain and prefix lengths of `a` and `mx`.
 fn place<'a>(rest: &'a str, domain: &'a str) -> (&'a str, u8, u8) {
-    let (name, prefixes) = match rest.rfind('}') {
-        // A delimiter in a macro may be a `/`.
-        Some(end) => {
-            let at = rest
-                .get(end..)
-                .and_then(|tail| tail.find('/'))
-                .map_or(rest.len(), |at| at + end);
-            rest.split_at(at)
-        }
-        None => rest.split_at(rest.find('/').unwrap_or(rest.len())),
-    };
+    let (name, prefixes) = cut_prefixes(rest);
     let (four, six) = prefixes
         .split_once("//")
         .map_or((prefixes, ""), |(four, six)| (four, six));
@@ -193,7 +235,7 @@ fn place<'a>(rest: &'a str, domain: &'a str) -> (&'a str, u8, u8) {
 }
 
 /// Macros of RFC 7208 §7.
-fn expand(text: &str, sender: &Sender<'_>, domain: &str) -> String {
+fn expand(world: &World<'_>, text: &str, sender: &Sender<'_>, domain: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('%') {
@@ -201,7 +243,7 @@ fn expand(text: &str, sender: &Sender<'_>, domain: &str) -> String {
         out.push_str(head);
         let tail = tail.strip_prefix('%').unwrap_or(tail);
         if let Some((inside, after)) = tail.strip_prefix('{').and_then(|t| t.split_once('}')) {
-            out.push_str(&letter(inside, sender, domain));
+            out.push_str(&letter(world, inside, sender, domain));
             rest = after;
             continue;
         }
@@ -215,6 +257,9 @@ fn expand(text: &str, sender: &Sender<'_>, domain: &str) -> String {
         rest = letters.as_str();
     }
     out.push_str(rest);
+    if out.ends_with('.') {
+        out.pop();
+    }
     // What is too long loses labels at the left (§7.3).
     while out.len() > 253 {
         match out.split_once('.') {
@@ -225,11 +270,12 @@ fn expand(text: &str, sender: &Sender<'_>, domain: &str) -> String {
     out
 }
 
-fn letter(inside: &str, sender: &Sender<'_>, domain: &str) -> String {
+fn letter(world: &World<'_>, inside: &str, sender: &Sender<'_>, domain: &str) -> String {
     let mut letters = inside.chars();
-    let value = match letters.next().map(|c| c.to_ascii_lowercase()) {
-        Some('s') => format!("postmaster@{}", sender.domain),
-        Some('l') => "postmaster".to_owned(),
+    let first = letters.next().unwrap_or_default();
+    let value = match Some(first.to_ascii_lowercase()) {
+        Some('s') => format!("{}@{}", sender.local, sender.domain),
+        Some('l') => sender.local.to_owned(),
         Some('o') => sender.domain.to_owned(),
         Some('d') => domain.to_owned(),
         Some('h') => sender.greeting.to_owned(),
@@ -243,7 +289,7 @@ fn letter(inside: &str, sender: &Sender<'_>, domain: &str) -> String {
                 digits.join(".")
             }
         },
-        _ => "unknown".to_owned(),
+        _ => validated(world, sender, domain),
     };
     let how = letters.as_str();
     let count: String = how.chars().take_while(char::is_ascii_digit).collect();
@@ -257,7 +303,60 @@ fn letter(inside: &str, sender: &Sender<'_>, domain: &str) -> String {
     }
     let keep = count.parse().unwrap_or(parts.len()).max(1);
     let skip = parts.len().saturating_sub(keep);
-    parts.split_off(skip).join(".")
+    let value = parts.split_off(skip).join(".");
+    if first.is_ascii_uppercase() {
+        escaped(&value)
+    } else {
+        value
+    }
+}
+
+/// As in URLs (RFC 7208 §7.3).
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// The names of the sender's address that lead back to it (RFC 7208 §5.5). None if they cannot be had.
+fn names(world: &World<'_>, sender: &Sender<'_>) -> Option<Vec<String>> {
+    let reverse = crate::dns::reverse::name_of(sender.address);
+    let all = match world.ask(&reverse, "PTR") {
+        None | Some(Reply::Failed(_)) => return None,
+        Some(reply) => super::names::plain(reply),
+    };
+    let name = |text: &str| text.trim_end_matches('.').to_ascii_lowercase();
+    Some(all.into_iter().take(NAMES).map(name).collect())
+}
+
+fn leads_back(world: &World<'_>, sender: &Sender<'_>, name: &str) -> bool {
+    world
+        .ask(name, sender.kind())
+        .is_some_and(|reply| sender.among(super::names::plain(reply), 32, 128))
+}
+
+fn lies_in(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain)
+        .is_some_and(|head| head.is_empty() || head.ends_with('.'))
+}
+
+/// The macro `p`: the name of the sender's address, in `domain` if there is one.
+fn validated(world: &World<'_>, sender: &Sender<'_>, domain: &str) -> String {
+    let domain = domain.to_ascii_lowercase();
+    let mut all = names(world, sender).unwrap_or_default();
+    all.retain(|name| leads_back(world, sender, name));
+    let best = all
+        .iter()
+        .find(|name| **name == domain)
+        .or_else(|| all.iter().find(|name| lies_in(name, &domain)))
+        .or(all.first());
+    best.map_or_else(|| "unknown".to_owned(), Clone::clone)
 }
 
 /// Why an evaluation ends early.
@@ -275,17 +374,21 @@ struct Evaluation<'a> {
 
 /// What a receiver makes of `text`, the record of `sender.domain`.
 pub(super) fn evaluate(world: &World<'_>, text: &str, sender: Sender<'_>) -> Outcome {
+    let all = terms(text);
+    if broken(&all) {
+        return Outcome::Permanent;
+    }
+    evaluated(world, &all, sender)
+}
+
+fn evaluated(world: &World<'_>, all: &[Term], sender: Sender<'_>) -> Outcome {
     let mut evaluation = Evaluation {
         world,
         sender,
         lookups: 0,
         voids: 0,
     };
-    let all = terms(text);
-    if broken(&all) {
-        return Outcome::Permanent;
-    }
-    match evaluation.policy(&all, sender.domain) {
+    match evaluation.policy(all, sender.domain) {
         Ok(outcome) => outcome,
         Err(Stop::Permanent) => Outcome::Permanent,
         Err(Stop::Temporary) => Outcome::Temporary,
@@ -316,22 +419,13 @@ impl Evaluation<'_> {
         Ok(found.into_iter().map(str::to_owned).collect())
     }
 
-    fn kind(&self) -> &'static str {
-        if self.sender.address.is_ipv4() {
-            "A"
-        } else {
-            "AAAA"
-        }
+    fn expand(&self, text: &str, domain: &str) -> String {
+        expand(self.world, text, &self.sender, domain)
     }
 
     fn within(&self, found: &[String], four: u8, six: u8) -> bool {
-        found.iter().any(|text| {
-            text.parse::<IpAddr>().is_ok_and(|address| {
-                let prefix = if address.is_ipv4() { four } else { six };
-                ipnet::IpNet::new(address, prefix)
-                    .is_ok_and(|net| net.contains(&self.sender.address))
-            })
-        })
+        let found = found.iter().map(String::as_str);
+        self.sender.among(found, four, six)
     }
 
     fn policy(&mut self, all: &[Term], domain: &str) -> Result<Outcome, Stop> {
@@ -356,7 +450,7 @@ impl Evaluation<'_> {
             return Ok(Outcome::Neutral);
         };
         self.count()?;
-        let target = expand(redirect, &self.sender, domain);
+        let target = self.expand(redirect, domain);
         match policy_of(self.world, &target) {
             Policy::Terms(terms) => self.policy(&terms, &target),
             Policy::Unknown => Err(Stop::Temporary),
@@ -377,7 +471,7 @@ impl Evaluation<'_> {
         let named = rest.strip_prefix(':').unwrap_or(domain);
         match name {
             "include" => {
-                let target = expand(named, &self.sender, domain);
+                let target = self.expand(named, domain);
                 match policy_of(self.world, &target) {
                     Policy::Terms(terms) => Ok(self.policy(&terms, &target)? == Outcome::Pass),
                     Policy::Unknown => Err(Stop::Temporary),
@@ -386,12 +480,12 @@ impl Evaluation<'_> {
             }
             "a" => {
                 let (place, four, six) = place(rest, domain);
-                let found = self.look(&expand(place, &self.sender, domain), self.kind())?;
+                let found = self.look(&self.expand(place, domain), self.sender.kind())?;
                 Ok(self.within(&found, four, six))
             }
             "mx" => {
                 let (place, four, six) = place(rest, domain);
-                let hosts = self.look(&expand(place, &self.sender, domain), "MX")?;
+                let hosts = self.look(&self.expand(place, domain), "MX")?;
                 if hosts.len() > EXCHANGES {
                     return Err(Stop::Permanent);
                 }
@@ -401,7 +495,7 @@ impl Evaluation<'_> {
                     if host == "." {
                         continue;
                     }
-                    let found = self.look(&host, self.kind())?;
+                    let found = self.look(&host, self.sender.kind())?;
                     if self.within(&found, four, six) {
                         return Ok(true);
                     }
@@ -409,31 +503,16 @@ impl Evaluation<'_> {
                 Ok(false)
             }
             "exists" => {
-                let found = self.look(&expand(named, &self.sender, domain), "A")?;
+                let found = self.look(&self.expand(named, domain), "A")?;
                 Ok(!found.is_empty())
             }
-            // `ptr`: the names of the address that lead back to it and lie in the domain (§5.5).
+            // `ptr`: a name of the address in the domain (§5.5). Names that cannot be had match nothing.
             _ => {
-                let domain = expand(named, &self.sender, domain).to_ascii_lowercase();
-                let reverse = crate::dns::reverse::name_of(self.sender.address);
-                let names = match self.world.ask(&reverse, "PTR") {
-                    None | Some(Reply::Failed(_)) => return Err(Stop::Temporary),
-                    Some(reply) => super::names::plain(reply),
-                };
-                for name in names.into_iter().take(EXCHANGES) {
-                    let name = name.trim_end_matches('.');
-                    let inside = name == domain
-                        || name
-                            .strip_suffix(&domain)
-                            .is_some_and(|head| head.ends_with('.'));
-                    if inside {
-                        let found = self.look(name, self.kind())?;
-                        if self.within(&found, 32, 128) {
-                            return Ok(true);
-                        }
-                    }
-                }
-                Ok(false)
+                let domain = self.expand(named, domain).to_ascii_lowercase();
+                let all = names(self.world, &self.sender).unwrap_or_default();
+                Ok(all.iter().any(|name| {
+                    lies_in(name, &domain) && leads_back(self.world, &self.sender, name)
+                }))
             }
         }
     }
@@ -482,9 +561,7 @@ fn walk(
             "redirect" => rest,
             _ => place(rest, &domain).0,
         };
-        let target = expand(place, sender, &domain)
-            .trim_end_matches('.')
-            .to_ascii_lowercase();
+        let target = expand(world, place, sender, &domain).to_ascii_lowercase();
         match name {
             "include" | "redirect" => {
                 if let Some(at) = way.iter().position(|one| *one == target) {
@@ -535,11 +612,7 @@ fn walk(
 
 /// Notes a name without addresses.
 fn void(world: &World<'_>, name: &str, four: bool, sender: &Sender<'_>, tree: &mut Tree) {
-    let kind = if four || sender.address.is_ipv4() {
-        "A"
-    } else {
-        "AAAA"
-    };
+    let kind = if four { "A" } else { sender.kind() };
     match world.ask(name, kind) {
         None | Some(Reply::Failed(_)) => tree.uncertain = true,
         Some(reply) if reply.records().is_empty() => {
