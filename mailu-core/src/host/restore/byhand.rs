@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::source::Visit;
-use crate::backup::{DEPLOYMENT, Kind, Member, Refused, Rules, SECRETS, left_out};
+use crate::backup::{DEPLOYMENT, END, FILES, Kind, Member, Refused, Rules, SECRETS, left_out};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::host::backup::Keys;
@@ -69,6 +69,17 @@ impl ByHand {
             let Some(path) = normal(&entry.path) else {
                 return Err(escapes(file, &entry.path));
             };
+            // What `mailu backup` wrote begins with its head. Without that it is damaged, and nothing vouches for the rest.
+            let ours = [FILES, END].iter().any(|name| path == name.as_bytes())
+                || path.starts_with(format!("{DEPLOYMENT}/").as_bytes());
+            if ours {
+                return Err(archive::refused(
+                    file,
+                    "backup.damaged",
+                    "it was written by `mailu backup`, and does not begin as those do",
+                )
+                .hint("take another one: `mailu backup list` shows which there are"));
+            }
             if let Some(directory) = path
                 .strip_suffix(b"mailu.toml")
                 .filter(|directory| directory.is_empty() || directory.ends_with(b"/"))
