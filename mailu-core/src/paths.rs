@@ -199,6 +199,11 @@ impl Layout {
         self.file(".mailu/lock")
     }
 
+    /// The lock of a backup, which reads on while the deployment is worked on.
+    pub fn backup_lock(&self) -> PathBuf {
+        self.file(".mailu/backup.lock")
+    }
+
     /// The mark that `AgencyStack` looks for.
     pub fn installed(&self) -> PathBuf {
         self.file(".installed_ok")

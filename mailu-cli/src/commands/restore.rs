@@ -32,8 +32,16 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Restore) -> Resu
     let mut steps = Steps::new(printer, log);
     steps.stops_when_interrupted();
     let result = mailu.restore(&options, &mut steps);
-    if let (false, Some(host)) = (options.dry_run, &args.which.domain) {
-        let layout = Layout::new(mailu.root(), args.which.client(), host.clone());
+    // The archive says whose it is; where it could not be read, only what was typed does.
+    let (host, client) = match &result {
+        Ok(done) => (
+            done.mail_host.parse().ok(),
+            done.client.as_ref().and_then(|client| client.parse().ok()),
+        ),
+        Err(_) => (args.which.domain.clone(), args.which.client()),
+    };
+    if let (false, Some(host)) = (options.dry_run, host) {
+        let layout = Layout::new(mailu.root(), client, host);
         crate::log::note(global, &layout, "restore", result.as_ref().map(|_| "done"));
     }
     let done = result?;

@@ -66,7 +66,8 @@ pub struct Head {
     pub schema_head: Option<String>,
     /// The images that the services had.
     pub images: BTreeMap<String, String>,
-    /// Whether mail, queue and calendars are of one moment: the services that write them stood still, or did not run.
+    /// Whether mail, queue and calendars are known to be of one moment: the engine said that the services that write them stood still or did
+    /// not run.
     pub consistent: bool,
 }
 

@@ -38,6 +38,13 @@ pub(super) fn address() -> String {
         .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned())
 }
 
+/// Whether there is an engine at [`address`], be it that it does not answer.
+pub(super) fn is_there() -> bool {
+    address()
+        .strip_prefix("unix://")
+        .is_none_or(|socket| Path::new(socket).exists())
+}
+
 /// Whether an address is where Docker listens unless it is told otherwise.
 pub(super) fn is_usual(address: &str) -> bool {
     matches!(
@@ -76,9 +83,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// What the engine says of itself; nothing if none answers.
 pub(super) fn ask() -> Option<Answer> {
     let host = address();
-    if let Some(socket) = host.strip_prefix("unix://")
-        && !Path::new(socket).exists()
-    {
+    if !is_there() {
         return None;
     }
     runtime().ok()?.block_on(async {

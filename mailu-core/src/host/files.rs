@@ -133,6 +133,18 @@ pub(crate) fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
     }
 }
 
+/// Whether a file cannot get a second name where it was to have one: on another file system, on one that has no links, or because it has too
+/// many.
+pub(super) fn cannot_link(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::CrossesDevices
+            | io::ErrorKind::Unsupported
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::TooManyLinks
+    )
+}
+
 /// As [`failed`], about a link that cannot be followed.
 pub(super) fn lost_link(path: &Path, error: io::Error) -> Error {
     let nowhere = error.kind() == io::ErrorKind::NotFound;
@@ -145,7 +157,7 @@ pub(super) fn lost_link(path: &Path, error: io::Error) -> Error {
 }
 
 /// The name under which a file is written before it takes its place.
-fn temporary(path: &Path) -> PathBuf {
+pub(super) fn temporary(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(TEMPORARY_SUFFIX);

@@ -81,7 +81,7 @@ pub(super) fn take_in_any_state(layout: &Layout) -> Result<Locks, Error> {
 /// Takes the lock of backups alone: while one is written, its deployment can be worked on.
 pub(super) fn take_for_backup(layout: &Layout) -> Result<Locks, Error> {
     Ok(Locks {
-        held: vec![wait_for(&layout.file(".mailu/backup.lock"))?],
+        held: vec![wait_for(&layout.backup_lock())?],
     })
 }
 

@@ -1,7 +1,7 @@
 //! Archives: written in one go, and read with nothing believed that was not looked at.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Seek as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -13,12 +13,13 @@ use crate::backup::{
     self, DEPLOYMENT, END, End, FILES, FORMAT, HEAD, Head, Kind, Member, Refused, Rules, SECRETS,
 };
 use crate::error::{Error, ErrorKind};
+use crate::hash::hex;
 use crate::host::files;
 
 /// The most that a head, an end or an extended name may have.
 const SMALL: u64 = 1 << 20;
 /// The longest line of the list of files.
-const LINE: usize = 64 << 10;
+const LINE: u64 = 64 << 10;
 /// What may follow the end of a tar file: it is filled up to a block of its own.
 const PADDING: u64 = 1 << 20;
 /// How compression with zstd is done.
@@ -68,7 +69,8 @@ impl Lock {
                     ErrorKind::InvalidInput,
                     "backup.two_keys",
                     "encrypt a backup: for recipients or with a passphrase, not both",
-                ));
+                )
+                .hint("leave out one of `--age-recipient` and `--passphrase-file`"));
             }
             return Ok(Self::Passphrase(passphrase(path)?));
         }
@@ -201,13 +203,12 @@ const OURS: Attributes = Attributes {
 pub(in crate::host) struct Writer {
     tar: tar::Builder<Packer>,
     path: PathBuf,
-    temporary: PathBuf,
+    temporary: Unfinished,
     /// The lines about what was written so far. Nobody else can open it.
     lines: BufWriter<File>,
     sum: Sha256,
     rules: Rules,
     end: End,
-    whole: bool,
 }
 
 impl std::fmt::Debug for Writer {
@@ -216,15 +217,6 @@ impl std::fmt::Debug for Writer {
             .field("path", &self.path)
             .finish_non_exhaustive()
     }
-}
-
-/// The name of an archive while it is written.
-fn unfinished(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(suffix);
-    name.push(crate::plan::TEMPORARY_SUFFIX);
-    path.with_file_name(name)
 }
 
 fn fresh(path: &Path) -> Result<File, Error> {
@@ -246,9 +238,12 @@ impl Writer {
         lock: &Lock,
         head: &Head,
     ) -> Result<Self, Error> {
-        let temporary = unfinished(path, "");
+        let temporary = Unfinished {
+            path: files::temporary(path),
+            whole: false,
+        };
         let failed = |error: io::Error| files::failed("write", path, error);
-        let file = BufWriter::with_capacity(1 << 20, fresh(&temporary)?);
+        let file = BufWriter::with_capacity(1 << 20, fresh(&temporary.path)?);
         let encryptor = match lock {
             Lock::Open => None,
             Lock::Passphrase(secret) => Some(age::Encryptor::with_user_passphrase(secret.clone())),
@@ -276,7 +271,9 @@ impl Writer {
                 Packer::Zstd(encoder)
             }
         };
-        let lines = unfinished(path, ".files");
+        let mut lines = path.as_os_str().to_owned();
+        lines.push(".files");
+        let lines = files::temporary(Path::new(&lines));
         let list = fresh(&lines)?;
         // It goes with this process, however that ends.
         fs::remove_file(&lines).map_err(failed)?;
@@ -296,7 +293,6 @@ impl Writer {
                 bytes: 0,
                 files_sha256: String::new(),
             },
-            whole: false,
         };
         writer.small(HEAD, head)?;
         Ok(writer)
@@ -454,17 +450,15 @@ impl Writer {
         let end = self.end.clone();
         self.small(END, &end)?;
         self.tar.finish().map_err(|error| self.failed(error))?;
-        let sync = |writer: &mut Self| -> io::Result<u64> {
-            // The builder is done, and gives back what it wrote to.
-            let packer = std::mem::replace(
-                &mut writer.tar,
-                tar::Builder::new(Packer::Gzip(flate2::write::GzEncoder::new(
-                    Sink::Plain(BufWriter::new(File::open("/dev/null")?)),
-                    flate2::Compression::none(),
-                ))),
-            )
-            .into_inner()?;
-            let sink = match packer {
+        let Self {
+            tar,
+            path,
+            mut temporary,
+            end,
+            ..
+        } = self;
+        let ended = |tar: tar::Builder<Packer>| -> io::Result<u64> {
+            let sink = match tar.into_inner()? {
                 Packer::Zstd(encoder) => encoder.finish()?,
                 Packer::Gzip(encoder) => encoder.finish()?,
             };
@@ -476,22 +470,25 @@ impl Writer {
             file.sync_all()?;
             Ok(file.metadata()?.len())
         };
-        let size = sync(&mut self).map_err(|error| self.failed(error))?;
-        fs::rename(&self.temporary, &self.path).map_err(|error| self.failed(error))?;
-        self.whole = true;
-        let parent = self.path.parent().unwrap_or(Path::new("."));
-        File::open(parent)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| files::failed("sync", parent, error))?;
-        Ok((self.path.clone(), self.end.clone(), size))
+        let failed = |error| files::failed("write", &path, error);
+        let size = ended(tar).map_err(failed)?;
+        fs::rename(&temporary.path, &path).map_err(failed)?;
+        temporary.whole = true;
+        files::sync_parent(&mut files::Disk, &path)?;
+        Ok((path, end, size))
     }
 }
 
-/// What is not whole does not stay.
-impl Drop for Writer {
+/// The file of an archive that is being written. If that is not whole, it does not stay.
+struct Unfinished {
+    path: PathBuf,
+    whole: bool,
+}
+
+impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.whole {
-            let _ = fs::remove_file(&self.temporary);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -513,15 +510,6 @@ fn cannot_be_kept(refused: &Refused) -> Error {
 fn as_path(bytes: &[u8]) -> &Path {
     use std::os::unix::ffi::OsStrExt as _;
     Path::new(std::ffi::OsStr::from_bytes(bytes))
-}
-
-fn hex(sum: Sha256) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(64);
-    for byte in sum.finalize() {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
 }
 
 struct Summing<R> {
@@ -865,18 +853,7 @@ pub(in crate::host) fn read(
 ) -> Result<Verified, Error> {
     let open = Open::new(path, keys)?;
     let (size, encrypted) = (open.size, open.encrypted);
-    let mut reading = Reading {
-        path,
-        head: None,
-        end: None,
-        rules: Rules::default(),
-        sum: Sha256::new(),
-        listed: None,
-        members: 0,
-        files: 0,
-        messages: 0,
-        bytes: 0,
-    };
+    let mut reading = Reading::new(path);
     open.each(&mut |entry, content| reading.next(&entry, content, visit))?;
     let (Some(head), Some(end)) = (reading.head, reading.end) else {
         return Err(refused(path, "backup.truncated", "it has no end")
@@ -950,9 +927,29 @@ struct Reading<'p> {
     files: u64,
     messages: u64,
     bytes: u64,
+    /// The lines as they ought to be, with the names in them, where somebody wants to know which differ.
+    lines: Option<Vec<(String, Vec<u8>)>>,
+    /// The first of the names whose lines differ.
+    different: Option<String>,
 }
 
-impl Reading<'_> {
+impl<'p> Reading<'p> {
+    fn new(path: &'p Path) -> Self {
+        Self {
+            path,
+            head: None,
+            end: None,
+            rules: Rules::default(),
+            sum: Sha256::new(),
+            listed: None,
+            members: 0,
+            files: 0,
+            messages: 0,
+            bytes: 0,
+            lines: None,
+            different: None,
+        }
+    }
     fn next(
         &mut self,
         entry: &Entry,
@@ -1023,7 +1020,34 @@ impl Reading<'_> {
             .map_err(|error| refused(path, "backup.damaged", "a name in it").source(error))?;
         line.push(b'\n');
         self.sum.update(&line);
+        if let Some(lines) = &mut self.lines {
+            lines.push((member.path, line));
+        }
         Ok(())
+    }
+
+    /// The first of the lines that `content` has otherwise than they ought to be.
+    fn compared(
+        &self,
+        lines: &[(String, Vec<u8>)],
+        content: impl Read,
+    ) -> Result<Option<String>, Error> {
+        let mut content = BufReader::new(content);
+        let mut ours = lines.iter();
+        loop {
+            let mut line = Vec::new();
+            content
+                .by_ref()
+                .take(LINE)
+                .read_until(b'\n', &mut line)
+                .map_err(|error| broken(self.path, error))?;
+            let listed = || Some(serde_json::from_slice::<Member>(&line).ok()?.path);
+            match ours.next() {
+                None => return Ok(listed()),
+                Some((_, wanted)) if *wanted == line => {}
+                Some((name, _)) => return Ok(listed().or_else(|| Some(name.clone()))),
+            }
+        }
     }
 
     fn list(&mut self, content: &mut dyn Read) -> Result<(), Error> {
@@ -1032,6 +1056,9 @@ impl Reading<'_> {
             sum: Sha256::new(),
             count: 0,
         };
+        if let Some(lines) = self.lines.take() {
+            self.different = self.compared(&lines, &mut content)?;
+        }
         io::copy(&mut content, &mut io::sink()).map_err(|error| broken(self.path, error))?;
         self.listed = Some(hex(content.sum));
         Ok(())
@@ -1102,68 +1129,16 @@ pub(in crate::host) fn verify(
     }
 }
 
-/// The first file that differs from the list of files. Only where that is known: it remembers all lines.
+/// The first file that differs from the list of files. Only where it is known that one does: it remembers all lines.
 fn first_difference(path: &Path, keys: &Keys) -> Result<Option<String>, Error> {
-    let mut lines: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut found = None;
-    Open::new(path, keys)?.each(&mut |entry, content| {
-        let kind = match entry.kind {
-            tar::EntryType::Directory => Kind::Directory,
-            tar::EntryType::Symlink => Kind::Link,
-            _ => Kind::File,
-        };
-        if entry.path == HEAD.as_bytes() || entry.path == END.as_bytes() {
-            return Ok(());
-        }
-        if entry.path == FILES.as_bytes() {
-            let mut list = BufReader::new(content);
-            let mut all = lines.iter();
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                let mut limited = Read::take(&mut list, LINE as u64);
-                let read = io::BufRead::read_until(&mut limited, b'\n', &mut line)
-                    .map_err(|error| broken(path, error))?;
-                match (read, all.next()) {
-                    (0, None) => break,
-                    (0, Some((name, _))) => found = Some(name.clone()),
-                    (_, Some((_, ours))) if *ours == line => continue,
-                    (_, Some((name, _))) => {
-                        let listed = serde_json::from_slice::<Member>(&line).ok();
-                        found = Some(listed.map_or_else(|| name.clone(), |member| member.path));
-                    }
-                    (_, None) => {
-                        let listed = serde_json::from_slice::<Member>(&line).ok();
-                        found = listed.map(|member| member.path);
-                    }
-                }
-                break;
-            }
-            return Ok(());
-        }
-        let name = entry.path.strip_suffix(b"/").unwrap_or(&entry.path);
-        let mut member = Writer::member(name, kind, entry.attributes);
-        member.target = entry
-            .target
-            .as_deref()
-            .filter(|_| kind == Kind::Link)
-            .map(Member::text);
-        if kind == Kind::File {
-            let mut content = Summing {
-                from: content,
-                sum: Sha256::new(),
-                count: 0,
-            };
-            io::copy(&mut content, &mut io::sink()).map_err(|error| broken(path, error))?;
-            member.size = entry.size;
-            member.sha256 = Some(hex(content.sum));
-        }
-        let mut line = serde_json::to_vec(&member).unwrap_or_default();
-        line.push(b'\n');
-        lines.push((member.path, line));
-        Ok(())
-    })?;
-    Ok(found)
+    let mut reading = Reading::new(path);
+    reading.lines = Some(Vec::new());
+    let done = Open::new(path, keys)?
+        .each(&mut |entry, content| reading.next(&entry, content, &mut |_, _| Ok(())));
+    match done {
+        Err(error) if error.code() != "backup.differs" => Err(error),
+        _ => Ok(reading.different),
+    }
 }
 
 /// The path of a deployment's file in an archive.

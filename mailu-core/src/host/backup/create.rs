@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::engine::{Container, State};
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
+use crate::finding::Finding;
 use crate::host::engine::Docker;
 use crate::host::perform::Progress;
 use crate::host::root::Mailu;
@@ -130,6 +131,13 @@ pub(super) fn create(
         tree.prepare(&mut || going_on(progress))?;
     }
     going_on(progress)?;
+    // What the engine is about to start again may write in between.
+    let unsteady = containers.iter().any(|one| {
+        one.state == State::Restarting
+            && WRITERS
+                .iter()
+                .any(|name| one.service.as_deref() == Some(name))
+    });
     let moment = Instant::now();
     match &docker {
         Some(docker) => {
@@ -154,7 +162,7 @@ pub(super) fn create(
             .iter()
             .filter_map(|one| Some((one.service.clone()?, one.image.clone())))
             .collect(),
-        consistent: true,
+        consistent: docker.is_some() && !unsteady,
     };
     progress.said(&format!("writing {}", file.display()));
     let mut writer = Writer::begin(&file, packing, &secret, &head)?;
@@ -193,7 +201,18 @@ pub(super) fn create(
             .then(|| u64::try_from(stood_still.as_millis()).unwrap_or(u64::MAX)),
         verified: false,
         removed: Vec::new(),
-        findings: Vec::new(),
+        findings: if unsteady {
+            vec![
+                Finding::warning(
+                    "backup.unsteady",
+                    config.mail_host.to_string(),
+                    "has a service that is started again and again: mail may not be of one moment",
+                )
+                .hint(format!("`{}` says why", layout.command("diagnose"))),
+            ]
+        } else {
+            Vec::new()
+        },
     })
 }
 

@@ -17,10 +17,24 @@ use crate::host::engine::Docker;
 use crate::host::files;
 use crate::paths::Layout;
 
-/// Lets containers go on when its input ends; a terminal's or systemd's signals are not for it. The first word of its input says that all is
-/// well already.
-const GUARD: &str =
-    "trap '' HUP INT TERM; read -r done; test \"$done\" = done || exec docker unpause \"$@\"";
+/// Lets containers go on when its input ends without the word that all is well; a terminal's or systemd's signals are not for it. It goes on
+/// until nobody has stood still for some seconds: the engine may still be at what the killed run asked of it, or be away itself.
+const GUARD: &str = r#"trap '' HUP INT TERM
+read -r done
+test "$done" = done && exit
+quiet=0
+tries=0
+while test $quiet -lt 5 && test $tries -lt 900; do
+    quiet=$((quiet + 1))
+    tries=$((tries + 1))
+    for name; do
+        case $(docker inspect --format '{{.State.Paused}}' "$name" 2>&1) in
+            false | *"No such"*) ;;
+            *) docker unpause "$name"; quiet=0 ;;
+        esac
+    done
+    sleep 1
+done"#;
 
 /// How long it is tried to freeze a container.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +87,18 @@ impl<'d> Still<'d> {
         if names.is_empty() {
             return Ok(still);
         }
+        let able = Command::new("docker")
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output();
+        if !able.is_ok_and(|output| output.status.success()) {
+            return Err(Error::new(
+                ErrorKind::Docker,
+                "backup.no_docker",
+                "back up: the program `docker` does not run, which would let frozen containers go on if this one were killed",
+            )
+            .hint("install it: the package docker-ce-cli (Docker's own), docker-cli or docker.io (Debian's)"));
+        }
         let text = names.join("\n") + "\n";
         fs::write(&still.note, text).map_err(|error| files::failed("write", &still.note, error))?;
         let guard = Command::new("sh")
@@ -107,20 +133,22 @@ impl<'d> Still<'d> {
     }
 
     fn go_on(&mut self) -> Result<(), Error> {
+        let Some(mut guard) = self.guard.take() else {
+            return Ok(());
+        };
         let mut result = Ok(());
         while let Some(name) = self.names.pop() {
             result = result.and(self.docker.unpause(&name));
         }
-        if let Some(mut guard) = self.guard.take() {
-            if let Some(mut input) = guard.stdin.take()
-                && result.is_ok()
-            {
-                let _ = io::Write::write_all(&mut input, b"done\n");
-            }
-            let _ = guard.wait();
+        let input = guard.stdin.take();
+        // After a failure the guard tries, with the end of its input, and the next run does, by the note.
+        result?;
+        if let Some(mut input) = input {
+            let _ = io::Write::write_all(&mut input, b"done\n");
         }
+        let _ = guard.wait();
         let _ = fs::remove_file(&self.note);
-        result
+        Ok(())
     }
 }
 

@@ -295,18 +295,9 @@ impl Tree {
             Ok(()) => Ok(name),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(name),
             // File systems without links, and directories that are on others.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::CrossesDevices
-                        | io::ErrorKind::Unsupported
-                        | io::ErrorKind::PermissionDenied
-                        | io::ErrorKind::TooManyLinks
-                ) =>
-            {
-                self.copy(path)
-                    .map_err(|error| io::Error::other(error.to_string()))
-            }
+            Err(error) if files::cannot_link(&error) => self
+                .copy(path)
+                .map_err(|error| io::Error::other(error.to_string())),
             Err(error) => Err(error),
         }
     }

@@ -142,18 +142,7 @@ impl Dir {
         match fs::hard_link(from.at(name), self.at(to)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
-            // Another file system, too many links, or one that has none.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::CrossesDevices
-                        | io::ErrorKind::TooManyLinks
-                        | io::ErrorKind::PermissionDenied
-                        | io::ErrorKind::Unsupported
-                ) =>
-            {
-                Ok(false)
-            }
+            Err(error) if files::cannot_link(&error) => Ok(false),
             Err(error) => Err(failed(error)),
         }
     }

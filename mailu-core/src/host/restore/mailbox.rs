@@ -11,11 +11,12 @@ use serde::Deserialize;
 
 use super::carry::{self, Dir, How};
 use super::places::{self, Alone};
-use super::stage::{self, Top, Unpacking};
+use super::stage::{self, Unpacking};
 use super::{Restoring, empty};
 use crate::backup::Member;
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
+use crate::host::backup::archive::Top;
 use crate::host::engine::Docker;
 use crate::host::up::going_on;
 use crate::host::{files, lock, pause, status};

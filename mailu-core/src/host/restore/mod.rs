@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::backup::Keys;
+use super::backup::archive::Top;
 use super::perform::Progress;
 use super::root::{Mailu, Target, prepare_at};
 use super::up::going_on;
@@ -32,7 +33,7 @@ pub(super) use places::{refuse_unfinished, same, unfinished};
 use carry::How;
 use places::{Alone, Places, identity, remove};
 use source::{Source, Verified};
-use stage::{Top, Unpacking};
+use stage::Unpacking;
 
 /// What is restored, and how.
 #[expect(
@@ -411,6 +412,10 @@ impl Restoring<'_> {
     /// Nobody else works on the deployment meanwhile.
     fn own_lock(&mut self) -> Result<(), Error> {
         if self.layout.lock().exists() {
+            // A backup goes on reading when it has given the deployment's lock back. The next one waits for that.
+            if self.layout.backup_lock().exists() {
+                self.locks.add(&self.layout.backup_lock())?;
+            }
             self.locks.add(&self.layout.lock())?;
         }
         Ok(())

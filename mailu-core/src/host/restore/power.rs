@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::host::compose::Compose;
 use crate::host::delivery::TestEmail;
-use crate::host::engine::Docker;
+use crate::host::engine::{Docker, is_there};
 use crate::host::entropy::System;
 use crate::host::files::Disk;
 use crate::host::perform::perform;
@@ -77,9 +77,22 @@ impl Restoring<'_> {
         Ok(all)
     }
 
-    /// The containers that run, in the order in which they are started. None where no engine answers.
+    /// The engine; none where this host has none. One that is there and does not answer is an error: its containers may go on
+    /// without it, and write into files that change places.
+    fn engine(&self) -> Result<Option<Docker>, Error> {
+        match Docker::connect() {
+            Ok(docker) => Ok(Some(docker)),
+            Err(_) if !is_there() => Ok(None),
+            Err(error) => Err(error.about(format!(
+                "see whether services of {} run",
+                self.layout.mail_host()
+            ))),
+        }
+    }
+
+    /// The containers that run, in the order in which they are started. None where there is no engine.
     pub(super) fn running(&self) -> Result<Vec<String>, Error> {
-        let Ok(docker) = Docker::connect() else {
+        let Some(docker) = self.engine()? else {
             return Ok(Vec::new());
         };
         Ok(in_order(&self.containers(&docker)?)
@@ -107,7 +120,7 @@ impl Restoring<'_> {
 
     /// Stops everything.
     pub(super) fn hold(&mut self) -> Result<(), Error> {
-        let Ok(docker) = Docker::connect() else {
+        let Some(docker) = self.engine()? else {
             return Ok(());
         };
         let there = self.containers(&docker)?;

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::backup::{DEPLOYMENT, Kind, Member, SECRETS};
 use crate::error::Error;
+use crate::host::backup::archive::Top;
 use crate::host::{files, observe};
 use crate::paths::DIRECTORIES;
 
@@ -34,13 +35,6 @@ pub(super) fn split(path: &str) -> Option<(Top, PathBuf)> {
         return None;
     };
     Some((top, PathBuf::from(OsStr::from_bytes(rest))))
-}
-
-/// One of the two directories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Top {
-    Deployment,
-    Secrets,
 }
 
 /// Unpacks members one by one. Directories get their permissions at the end, or nothing could be put into some of them.
@@ -238,10 +232,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// Writes a small file with owner and permissions of what was there, or of `like_that`.
 pub(super) fn rewrite(path: &Path, text: &[u8], like_that: &Path) -> io::Result<()> {
     let there = fs::symlink_metadata(path).or_else(|_| fs::metadata(like_that))?;
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(crate::plan::TEMPORARY_SUFFIX);
-    let new = path.with_file_name(name);
+    let new = files::temporary(path);
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
