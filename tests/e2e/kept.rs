@@ -495,6 +495,238 @@ fn one_deleted_mailbox_comes_back_beside_newer_mail() {
     add_account("user", "example.com");
     newer(3);
     beside(&server, &file, &form, &then);
+
+    // It went, and nobody made it anew: it comes back with its password, and everything has its number.
+    docker(&[
+        "exec",
+        "mailu_admin",
+        "flask",
+        "mailu",
+        "user-delete",
+        "-r",
+        USER,
+    ]);
+    std::fs::remove_dir_all(server.root.file("data/mail").join(USER)).unwrap();
+    let done = restore(&server, &file, &form, &["--mailbox", USER]);
+    assert!(
+        done.to_string().contains("restore.account_made"),
+        "{done:#}"
+    );
+    let now = wait_for("a mailbox that can be opened", || {
+        let fetched = world::fetch(USER, PASSWORD, &[]);
+        fetched.ok.then(look)
+    });
+    assert_eq!(now[USER], then[USER]);
+    Server::mail_in("for an account that came back");
+}
+
+/// What stands still.
+fn frozen() -> Vec<String> {
+    let names = docker(&["ps", "--filter", "status=paused", "--format", "{{.Names}}"]);
+    names.lines().map(str::to_owned).collect()
+}
+
+/// A backup, whole process group to be killed.
+fn begin_backup(server: &Server) -> Child {
+    use std::os::unix::process::CommandExt as _;
+    server
+        .root
+        .command(&["backup", "--keep-all"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap()
+}
+
+fn killed(mut child: Child) {
+    let group = format!("-{}", child.id());
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).output();
+    child.wait().unwrap();
+}
+
+/// What is there is whole, and is removed. Returns how many halves there are beside.
+fn sweep_archives(server: &Server) -> usize {
+    let place = server.root.path().join("backups/mailu/mail.example.com");
+    let mut halves = 0;
+    for entry in std::fs::read_dir(place).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with('.') {
+            halves += 1;
+            continue;
+        }
+        let verify = ["backup", "verify", path.to_str().unwrap()];
+        server.root.run(&verify).expect_code(0);
+        std::fs::remove_file(path).unwrap();
+    }
+    halves
+}
+
+#[test]
+fn a_killed_backup_leaves_nobody_standing_still() {
+    let _alone = world::alone();
+    let server = server();
+    perform("seed", &json!({ "count": 100 }));
+    let note = server.root.file(".mailu/frozen");
+    let begun = std::time::Instant::now();
+    server.root.run(&["backup"]).expect_code(0);
+    let course = begun.elapsed();
+    sweep_archives(&server);
+    let points = if full() { 40 } else { 8 };
+    let (mut hit, mut halves) = (0, 0);
+    for point in 0..points {
+        let child = begin_backup(&server);
+        if point % 2 == 0 {
+            std::thread::sleep(course * point / points);
+        } else {
+            // While somebody stands still, or is about to.
+            let start = std::time::Instant::now();
+            while !note.exists() && start.elapsed() < course * 3 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            std::thread::sleep(Duration::from_millis(
+                u64::from(point) * 300 / u64::from(points),
+            ));
+        }
+        killed(child);
+        hit += usize::from(note.exists() && !frozen().is_empty());
+        wait_for("everybody goes on", || frozen().is_empty().then_some(()));
+        halves += sweep_archives(&server);
+    }
+    say(&format!(
+        "killed at {points} points, {hit} times with services frozen; {halves} halves of archives"
+    ));
+    assert!(hit > 0 && halves > 0);
+
+    // With its guard: they stand still until the next run.
+    let left = (0..20)
+        .find_map(|attempt| {
+            let _ = std::fs::remove_file(&note);
+            let child = begin_backup(&server);
+            wait_for("the note", || note.exists().then_some(()));
+            std::thread::sleep(Duration::from_millis(40 + attempt * 20));
+            let _ = Command::new("pkill")
+                .args(["-KILL", "-f", "trap '' HUP INT TERM"])
+                .output();
+            killed(child);
+            let left = frozen();
+            (!left.is_empty()).then_some(left)
+        })
+        .expect("a backup that is killed while services stand still");
+    say(&format!("left standing still without a guard: {left:?}"));
+    let done = server
+        .root
+        .run(&["backup", "--verify", "--json"])
+        .expect_code(0)
+        .json();
+    assert!(frozen().is_empty() && !note.exists());
+    assert_eq!(done["head"]["consistent"], true);
+    assert_eq!(sweep_archives(&server), 0);
+    assert!(!server.root.file("data/mail/.mailu-snapshot").exists());
+
+    // Where there is no room, nothing is left, and everybody goes on.
+    let place = server.root.path().join("backups/mailu/mail.example.com");
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(&place)
+        .output();
+    assert!(mounted.unwrap().status.success());
+    let run = server.root.run(&["backup"]).expect_code(2);
+    assert!(run.err.contains("No space left"), "{}", run.err);
+    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 0);
+    let _ = Command::new("umount").arg(&place).output();
+    assert!(frozen().is_empty());
+    Server::mail_in("after killed backups");
+    if full() {
+        an_engine_that_dies(&server, &note);
+    }
+}
+
+/// The engine is killed while services stand still, and while a backup is restored. It comes back, as systemd would have it.
+fn an_engine_that_dies(server: &Server, note: &Path) {
+    let die = || {
+        let pid = std::fs::read_to_string("/run/docker.pid").unwrap();
+        let _ = Command::new("kill").args(["-KILL", pid.trim()]).output();
+    };
+    let back = || {
+        wait_long("the engine", Duration::from_secs(120), || {
+            let up = Command::new("docker")
+                .args(["exec", "world_outside", "test", "-e", "/run/ready"])
+                .output();
+            up.is_ok_and(|output| output.status.success()).then_some(())
+        });
+        // Zones are of the world's life before.
+        server.publish(&server.root.read("dns/example.com.zone"));
+        wait_long("a server that is well", Duration::from_secs(180), || {
+            let run = server.root.run(&["status", "--json"]);
+            let services = run.json()["services"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let well = |one: &Value| {
+                one["state"] == "running"
+                    && one["health"] != "unhealthy"
+                    && one["health"] != "starting"
+            };
+            (frozen().is_empty() && !services.is_empty() && services.iter().all(well)).then_some(())
+        });
+    };
+    let before = look();
+
+    let child = begin_backup(server);
+    wait_for("the note", || note.exists().then_some(()));
+    std::thread::sleep(Duration::from_millis(60));
+    die();
+    let output = child.wait_with_output().unwrap();
+    say(&format!(
+        "the engine died while services were frozen: the backup ended with {}",
+        output.status
+    ));
+    back();
+    server.root.run(&["backup", "--verify"]).expect_code(0);
+    assert!(!note.exists());
+    sweep_archives(server);
+
+    let (file, ..) = backup(server, &Form::plain("tar.zst"), Some("before-it-dies"));
+    let journal = server
+        .root
+        .path()
+        .join("mailu/.mail.example.com.restore.json");
+    for state in ["staging", "holding", "starting"] {
+        let mut child = server
+            .root
+            .command(&["restore", file.to_str().unwrap()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_long(state, Duration::from_secs(120), || {
+            let text = std::fs::read_to_string(&journal).unwrap_or_default();
+            let over = child.try_wait().unwrap().is_some();
+            (over || text.contains(&format!("\"{state}\""))).then_some(())
+        });
+        die();
+        let status = child.wait().unwrap();
+        engine_answers();
+        if journal.exists() {
+            server.root.run(&["restore"]).expect_code(0);
+        }
+        assert!(!journal.exists());
+        back();
+        say(&format!(
+            "the engine died while {state}: the restore ended with {status}"
+        ));
+        assert_eq!(look(), before, "{state}");
+    }
+    Server::mail_in("after engines that died");
+}
+
+/// Waits until the engine answers.
+fn engine_answers() {
+    wait_long("the engine", Duration::from_secs(120), || {
+        let up = Command::new("docker").args(["ps", "-q"]).output();
+        up.is_ok_and(|output| output.status.success()).then_some(())
+    });
 }
 
 /// Waits until the mailbox has so many messages.

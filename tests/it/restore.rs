@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::archives::{damaged, of_another};
+use crate::backup::filled;
 use crate::fake_engine::{FakeEngine, Fate};
 use crate::kill::copy;
 use crate::support::{Root, Run, Snapshot, finished, program, snapshot, succeed, tool};
@@ -516,6 +518,35 @@ fn hostile_archives_are_refused_and_nothing_is_changed() {
         inventory(&root.path()).assert_same(&before, "cut off");
     }
     assert!(!root.path().join("backups").exists());
+}
+
+#[test]
+fn no_damaged_archive_changes_what_is_there() {
+    let root = Root::new();
+    filled(&root);
+    let good = root.path().with_file_name("good.tar.zst");
+    root.run(&["backup", "--cold", "--output", good.to_str().unwrap()])
+        .expect_code(0);
+    let bytes = std::fs::read(&good).unwrap();
+    let path = root.path().with_file_name("case.tar.zst");
+    let cases = damaged(&bytes);
+    assert!(cases.len() >= 100, "{}", cases.len());
+    let before = inventory(&root.path());
+    // Which code each has is said by the tests of reading them: this is the same reader.
+    for case in &cases {
+        std::fs::write(&path, &case.bytes).unwrap();
+        let run = restore(&root, &path, &["--json"]);
+        assert_eq!(run.code, 2, "{}: {}{}", case.name, run.out, run.err);
+        let code = run.json()["error"]["code"].as_str().unwrap().to_owned();
+        assert!(code.starts_with("backup."), "{}: {code}", case.name);
+        inventory(&root.path()).assert_same(&before, &case.name);
+    }
+    let other = of_another(&bytes, "other.example.com");
+    std::fs::write(&path, other).unwrap();
+    let named = ["--domain", "mail.example.com", "--json"];
+    let run = restore(&root, &path, &named).expect_code(2);
+    assert_eq!(run.json()["error"]["code"], "restore.other");
+    inventory(&root.path()).assert_same(&before, "another's");
 }
 
 /// A deployment on an engine, with an archive of then, and mail of since.
