@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, RecordType};
-use ipnet::IpNet;
 use rand_core::{OsRng, RngCore as _};
 
 use super::engine::Docker;
+use super::lanes::at_once;
 use super::nameservers::DnsOptions;
 use super::preflight::static_configuration;
 use super::root::Mailu;
@@ -55,6 +55,9 @@ const WIRING: [&str; 9] = [
 const TIME_SERVERS: [&str; 3] = ["0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp.org"];
 
 const TIME_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How many connections to the same server, or programs in the same container, at a time.
+const LANES: usize = 4;
 
 /// How to diagnose.
 #[derive(Debug, Clone, Default)]
@@ -175,10 +178,10 @@ impl Mailu {
                 }
             }
 
-            observed.dns = published.and_then(|one| one.join().ok());
-            observed.clock = clock.and_then(|one| one.join().ok());
-            observed.outbound = outbound.and_then(|one| one.join().ok());
-            observed.certificates = certificates.and_then(|one| one.join().ok()).flatten();
+            observed.dns = joined(published);
+            observed.clock = joined(clock);
+            observed.outbound = joined(outbound);
+            observed.certificates = joined(certificates).flatten();
         });
         observed
     }
@@ -194,8 +197,6 @@ impl Mailu {
         observed: &mut Observed,
     ) -> Result<(), Error> {
         let wants = |check: &str| options.checks.wants(check);
-        let report = self.status_with(layout, docker)?;
-        observed.status = Some(report);
         let all = docker.containers()?;
         let project = status::project(layout, config);
         let own: Vec<Container> = all
@@ -203,23 +204,10 @@ impl Mailu {
             .filter(|container| container.project.as_deref() == Some(project.as_str()))
             .cloned()
             .collect();
-        if let Some(files) = &mut observed.files
-            && let Some(front) = of_service(&own, "front")
-        {
+        let front = of_service(&own, "front");
+        if let (Some(files), Some(front)) = (&mut observed.files, front) {
             files.wiring.extend(labels(config, front));
         }
-        if wants("settings") {
-            let mut networks: BTreeMap<String, Vec<IpNet>> = BTreeMap::new();
-            for net in docker.nets()? {
-                if net.project.as_deref() == Some(project.as_str())
-                    && let Some(key) = net.key
-                {
-                    networks.insert(key, net.subnets);
-                }
-            }
-            observed.networks = Some(networks);
-        }
-        let front = of_service(&own, "front");
         let running = |service: &str| {
             of_service(&own, service).filter(|container| container.state == State::Running)
         };
@@ -239,8 +227,11 @@ impl Mailu {
             .map(|port| port.number())
             .collect();
         let resolver = resolver(config, &own, options);
+        let own = own.as_slice();
 
         thread::scope(|scope| {
+            let status = scope.spawn(|| self.status_with(layout, docker));
+            let nets = wants("settings").then(|| scope.spawn(|| docker.nets()));
             let mut ports = Vec::new();
             if wants("ports") && !own.is_empty() {
                 let web = (config.tls.mode != TlsMode::None || config.tls.mode.behind_traefik())
@@ -255,24 +246,27 @@ impl Mailu {
                 .then(|| resolver.map(|server| (server, scope.spawn(move || validates(server)))))
                 .flatten();
 
-            let smtp = mail.contains(&25).then(|| place(25)).flatten();
             // Without one of these nobody answers, which takes its time.
             let answers = ["front", "smtp", "admin"]
                 .iter()
                 .all(|service| running(service).is_some());
-            if let Some(smtp) = smtp.filter(|_| answers) {
-                if wants("relay") {
-                    observed.relay = Some(relay(config, docker, &own, smtp, [traefik, front]));
+            let smtp = mail
+                .contains(&25)
+                .then(|| place(25))
+                .flatten()
+                .filter(|_| answers);
+            let relayed = smtp.filter(|_| wants("relay")).map(|smtp| {
+                scope.spawn(move || relay(config, docker, own, smtp, [traefik, front]))
+            });
+            let accepted = smtp
+                .filter(|_| wants("recipients"))
+                .map(|smtp| scope.spawn(move || recipients(config, smtp)));
+            let signed = match (running("antispam"), records) {
+                (Some(antispam), Some(records)) if wants("signing") => {
+                    Some(scope.spawn(move || signing(config, docker, &antispam.name, records)))
                 }
-                if wants("recipients") {
-                    observed.recipients = recipients(config, smtp);
-                }
-            }
-            if wants("signing")
-                && let (Some(antispam), Some(records)) = (running("antispam"), records)
-            {
-                observed.signing = signing(config, docker, &antispam.name, records);
-            }
+                _ => None,
+            };
 
             for (port, place, thread) in ports {
                 let said = thread.join().unwrap_or_else(|_| {
@@ -280,11 +274,25 @@ impl Mailu {
                 });
                 observed.ports.push(PortSeen::new(port, place, said));
             }
-            observed.lists = lists.and_then(|one| one.join().ok()).unwrap_or_default();
+            observed.lists = joined(lists).unwrap_or_default();
             observed.resolver =
                 validates.and_then(|(server, thread)| Some((server, thread.join().ok()?)));
-        });
-        Ok(())
+            observed.relay = joined(relayed);
+            observed.recipients = joined(accepted).unwrap_or_default();
+            observed.signing = joined(signed).unwrap_or_default();
+            let nets = joined(nets).transpose();
+            observed.status = joined(Some(status)).transpose()?;
+            if let Some(nets) = nets? {
+                let own = nets
+                    .into_iter()
+                    .filter(|net| net.project.as_deref() == Some(project.as_str()));
+                observed.networks = Some(
+                    own.filter_map(|net| Some((net.key?, net.subnets)))
+                        .collect(),
+                );
+            }
+            Ok(())
+        })
     }
 
     /// The files, compared with what this program would write.
@@ -321,6 +329,11 @@ impl Mailu {
         }
         out
     }
+}
+
+/// What a thread has found; nothing if it was not begun or did not end well.
+fn joined<T>(thread: Option<thread::ScopedJoinHandle<'_, T>>) -> Option<T> {
+    thread.and_then(|thread| thread.join().ok())
 }
 
 /// Labels of front's by which Traefik leads to it, where they are not ours.
@@ -419,14 +432,12 @@ fn recipients(config: &Config, place: SocketAddr) -> BTreeMap<String, Result<Rep
         .domains()
         .map(|domain| format!("postmaster@{domain}"))
         .collect();
-    all.into_iter()
-        .map(|address| {
-            let name = config.mail_host.as_str();
-            let said = probe::recipient(place, name, &token(), &address)
-                .map(|attempt| Reply::new(attempt.code, attempt.text));
-            (address, said)
-        })
-        .collect()
+    let all: Vec<String> = all.into_iter().collect();
+    let said = at_once(&all, LANES, |address| {
+        probe::recipient(place, config.mail_host.as_str(), &token(), address)
+            .map(|attempt| Reply::new(attempt.code, attempt.text))
+    });
+    all.into_iter().zip(said).collect()
 }
 
 fn signing(
@@ -443,16 +454,19 @@ fn signing(
             _ => None,
         })
         .collect();
-    let mut out = BTreeMap::new();
-    for domain in config.domains() {
-        let fqdn = format!("{selector}._domainkey.{domain}");
-        let Some(wanted) = texts.get(fqdn.as_str()) else {
-            continue;
-        };
-        let key = match verify::vault(docker, antispam, domain.as_str()) {
+    let wanted: Vec<(&str, String, &str)> = config
+        .domains()
+        .filter_map(|domain| {
+            let fqdn = format!("{selector}._domainkey.{domain}");
+            let text = *texts.get(fqdn.as_str())?;
+            Some((domain.as_str(), fqdn, text))
+        })
+        .collect();
+    let signed = at_once(&wanted, LANES, |(domain, _, wanted)| {
+        let key = match verify::vault(docker, antispam, domain) {
             Err(error) => Err(Some(error.to_string())),
             Ok((vault, why)) => {
-                match start::dkim_text(&vault, domain.as_str(), &selector) {
+                match start::dkim_text(&vault, domain, &selector) {
                     Some(text) => Ok(text),
                     // Admin did not answer: its own check says why.
                     None if !why.trim().is_empty() => Err(Some(why.trim().to_owned())),
@@ -460,9 +474,10 @@ fn signing(
                 }
             }
         };
-        out.insert(fqdn, Signing::new(domain.to_string(), key, *wanted));
-    }
-    out
+        Signing::new((*domain).to_owned(), key, *wanted)
+    });
+    let names = wanted.iter().map(|(_, fqdn, _)| fqdn.clone());
+    names.zip(signed).collect()
 }
 
 /// What reputation lists say of the addresses that mail leaves from, and of the email domains.

@@ -23,6 +23,7 @@ mod export;
 )]
 mod files;
 mod hints;
+mod lanes;
 mod lock;
 mod logs;
 mod lookup;

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
@@ -14,6 +12,7 @@ use hickory_proto::rr::{RData, RecordType};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::lanes::at_once;
 use super::root::Mailu;
 use super::{lookup, policy, served, trust};
 use crate::dns::check::{self, Expected, Facts, Question, Reply, Report, Seen, Servers, Shown};
@@ -23,7 +22,7 @@ use crate::paths::Layout;
 use crate::preflight::Lookup;
 
 /// How many questions are under way at a time.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 /// So many servers of a zone are asked; more only take time.
 const SERVERS: usize = 8;
 /// What was found out may make one ask more: includes of includes. A tree that is deeper is none that receivers follow.
@@ -88,7 +87,7 @@ fn published(
     let validates = resolvers
         .first()
         .is_some_and(|server| trust::validates(*server));
-    let found = at_once(&zones, |zone| {
+    let found = at_once(&zones, AT_ONCE, |zone| {
         let trust = if is_reverse(zone) {
             None
         } else {
@@ -118,12 +117,12 @@ fn published(
             break;
         }
         let names: Vec<(String, &'static str)> = wanted.names.into_iter().collect();
-        let replies = at_once(&names, |(name, kind)| {
+        let replies = at_once(&names, AT_ONCE, |(name, kind)| {
             elsewhere(resolvers, &zones, &places, name, kind)
         });
         facts.outside.extend(names.into_iter().zip(replies));
         let domains: Vec<String> = wanted.policies.into_iter().collect();
-        let policies = at_once(&domains, |domain| {
+        let policies = at_once(&domains, AT_ONCE, |domain| {
             policy::fetch(resolvers, domain, authorities)
         });
         facts.policies.extend(domains.into_iter().zip(policies));
@@ -152,29 +151,6 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         return Err(wrong("there is none in it".to_owned()));
     }
     Ok(all)
-}
-
-/// Calls `run` for each of `items`, several at a time; the results are in their order.
-pub(super) fn at_once<T: Sync, R: Send>(items: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(items.len()));
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(items.len()) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(at) else { break };
-                    let result = run(item);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((at, result));
-                    }
-                }
-            });
-        }
-    });
-    let mut all = done.into_inner().unwrap_or_default();
-    all.sort_by_key(|(at, _)| *at);
-    all.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What is said of a name that no record of ours has: by its own servers if it lies in one of our zones, else by the resolver.
@@ -325,7 +301,7 @@ fn asked(
             servers.map(move |server| (question, server))
         })
         .collect();
-    let all = at_once(&work, |(question, server)| {
+    let all = at_once(&work, AT_ONCE, |(question, server)| {
         (
             *question,
             server.label.clone(),

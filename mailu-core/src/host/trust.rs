@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
+use super::lanes::at_once;
 use super::lookup;
-use super::nameservers::at_once;
+use super::nameservers::AT_ONCE;
 use crate::dns::check::{Facts, Trust};
 use crate::dns::{Report, is_reverse};
 
@@ -74,7 +75,7 @@ pub(super) fn bogus(
         .collect();
     all.sort();
     all.dedup();
-    let found = at_once(&all, |(name, kind)| {
+    let found = at_once(&all, AT_ONCE, |(name, kind)| {
         let kind: RecordType = kind.parse().ok()?;
         let name = format!("{name}.");
         let answer = lookup::ask(*server, &name, kind, true).ok()?;
