@@ -539,6 +539,22 @@ fn begin_backup(server: &Server) -> Child {
         .unwrap()
 }
 
+/// A backup whose services stand still, or are about to.
+fn begin_freezing(server: &Server, note: &Path) -> Child {
+    for _ in 0..20 {
+        let _ = std::fs::remove_file(note);
+        let mut child = begin_backup(server);
+        // It is there for some hundred milliseconds.
+        while child.try_wait().unwrap().is_none() {
+            if note.exists() {
+                return child;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    panic!("no service was ever seen standing still");
+}
+
 fn killed(mut child: Child) {
     let group = format!("-{}", child.id());
     let _ = Command::new("kill").args(["-KILL", "--", &group]).output();
@@ -572,22 +588,20 @@ fn a_killed_backup_leaves_nobody_standing_still() {
     server.root.run(&["backup"]).expect_code(0);
     let course = begun.elapsed();
     sweep_archives(&server);
-    let points = if full() { 40 } else { 8 };
+    let points: u32 = if full() { 40 } else { 8 };
     let (mut hit, mut halves) = (0, 0);
     for point in 0..points {
-        let child = begin_backup(&server);
-        if point % 2 == 0 {
+        let child = if point % 2 == 0 {
+            let child = begin_backup(&server);
             std::thread::sleep(course * point / points);
+            child
         } else {
-            // While somebody stands still, or is about to.
-            let start = std::time::Instant::now();
-            while !note.exists() && start.elapsed() < course * 3 {
-                std::thread::sleep(Duration::from_millis(2));
-            }
+            let child = begin_freezing(&server, &note);
             std::thread::sleep(Duration::from_millis(
                 u64::from(point) * 300 / u64::from(points),
             ));
-        }
+            child
+        };
         killed(child);
         hit += usize::from(note.exists() && !frozen().is_empty());
         wait_for("everybody goes on", || frozen().is_empty().then_some(()));
@@ -601,9 +615,7 @@ fn a_killed_backup_leaves_nobody_standing_still() {
     // With its guard: they stand still until the next run.
     let left = (0..20)
         .find_map(|attempt| {
-            let _ = std::fs::remove_file(&note);
-            let child = begin_backup(&server);
-            wait_for("the note", || note.exists().then_some(()));
+            let child = begin_freezing(&server, &note);
             std::thread::sleep(Duration::from_millis(40 + attempt * 20));
             let _ = Command::new("pkill")
                 .args(["-KILL", "-f", "trap '' HUP INT TERM"])
@@ -657,24 +669,34 @@ fn an_engine_that_dies(server: &Server, note: &Path) {
         });
         // Zones are of the world's life before.
         server.publish(&server.root.read("dns/example.com.zone"));
-        wait_long("a server that is well", Duration::from_secs(180), || {
+        // It stopped what ran when it came back.
+        server.root.run(&["start"]).expect_code(0);
+        let start = std::time::Instant::now();
+        loop {
             let run = server.root.run(&["status", "--json"]);
-            let services = run.json()["services"]
+            let report = run.json();
+            let unwell: Vec<Value> = report["services"]
                 .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|one| one["level"] != "well")
                 .cloned()
-                .unwrap_or_default();
-            let well = |one: &Value| {
-                one["state"] == "running"
-                    && one["health"] != "unhealthy"
-                    && one["health"] != "starting"
-            };
-            (frozen().is_empty() && !services.is_empty() && services.iter().all(well)).then_some(())
-        });
+                .collect();
+            if frozen().is_empty() && unwell.is_empty() && report["engine"].is_string() {
+                return;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(180),
+                "{:?} {unwell:#?} {}",
+                frozen(),
+                report["findings"]
+            );
+            std::thread::sleep(Duration::from_millis(500));
+        }
     };
     let before = look();
 
-    let child = begin_backup(server);
-    wait_for("the note", || note.exists().then_some(()));
+    let child = begin_freezing(server, note);
     std::thread::sleep(Duration::from_millis(60));
     die();
     let output = child.wait_with_output().unwrap();
