@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mailu_core::Secret;
+use mailu_core::config::units::Version;
 use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
 
@@ -117,9 +118,8 @@ pub enum Command {
     Backup(Backup),
     /// Restore a backup: read whole first, unpacked beside what is there, kept only if it works. Mail that has arrived since stays.
     Restore(Restore),
-    /// Go to a newer release of Mailu. Not there yet.
-    #[command(hide = true)]
-    Update(Later),
+    /// Go to another release of Mailu: backup first, and back to what was there if anything does not work that worked before.
+    Update(Update),
     /// Say what is wrong, from the containers to what DNS and reputation lists say, and what to type next.
     Diagnose(Diagnose),
     /// Have an app send through this server. Not there yet.
@@ -145,6 +145,7 @@ impl Command {
             Self::Install(_)
                 | Self::Apply(_)
                 | Self::Restore(_)
+                | Self::Update(_)
                 | Self::Certs(Certs {
                     command: Some(CertsCommand::Sync(_)),
                     ..
@@ -796,6 +797,29 @@ pub struct Restore {
     /// Of a restore that was interrupted: go back to what was there before, instead of going on.
     #[arg(long)]
     pub undo: bool,
+    /// How long each service may take to become ready. Without it, as long as is usual for each.
+    #[arg(long, value_name = "SECONDS")]
+    pub wait: Option<u64>,
+}
+
+/// `mailu update`
+#[derive(Debug, Args)]
+pub struct Update {
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// The release to go to. Without it, the newest that this program knows.
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<Version>,
+    /// Only show what would be done, and what speaks against it.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Of an update that was interrupted: go back to what was there before, instead of going on.
+    #[arg(long, conflicts_with_all = ["to", "dry_run"])]
+    pub undo: bool,
+    /// Update though accounts are in another database, which is not in the backup and does not go back with the rest.
+    #[arg(long)]
+    pub without_database: bool,
     /// How long each service may take to become ready. Without it, as long as is usual for each.
     #[arg(long, value_name = "SECONDS")]
     pub wait: Option<u64>,

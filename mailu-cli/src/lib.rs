@@ -12,7 +12,6 @@ use clap::{CommandFactory as _, Parser as _};
 use mailu_core::host::Power;
 
 use args::{Cli, Command};
-use commands::later::Verb;
 use output::Printer;
 
 /// Nothing is wrong.
@@ -64,12 +63,10 @@ pub fn run() -> ExitCode {
         Command::Uninstall(args) => commands::uninstall::run(&cli.global, &mut printer, &args),
         Command::Backup(args) => commands::backup::run(&cli.global, &mut printer, args),
         Command::Restore(args) => commands::restore::run(&cli.global, &mut printer, args),
-        Command::Update(args) => Err(commands::later::error(&cli.global, &args, Verb::Update)),
+        Command::Update(args) => commands::update::run(&cli.global, &mut printer, &args),
         Command::Diagnose(args) => commands::diagnose::run(&cli.global, &mut printer, &args),
         Command::TestEmail(args) => commands::test_email::run(&cli.global, &mut printer, args),
-        Command::Integrate(args) => {
-            Err(commands::later::error(&cli.global, &args, Verb::Integrate))
-        }
+        Command::Integrate(args) => Err(commands::later::integrate(&cli.global, &args)),
         Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
         Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),
         Command::Man => commands::meta::man(&mut printer),

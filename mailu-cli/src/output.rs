@@ -27,6 +27,7 @@ use crate::args::{Color, Global};
 mod diagnose;
 mod operate;
 mod restore;
+mod update;
 
 pub(crate) use operate::Prefixes;
 

@@ -34,6 +34,7 @@ pub mod start;
 pub mod status;
 pub mod timer;
 pub mod traefik;
+pub mod update;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, Invalid};

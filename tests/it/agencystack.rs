@@ -239,7 +239,6 @@ fn what_is_not_there_yet_says_so_and_what_helps() {
     let root = Root::new();
     root.install();
     for (target, words) in [
-        ("mailu-update", "config set"),
         ("mailu-listmonk", "port 465"),
         ("wordpress-mailu-integration", "port 465"),
     ] {
@@ -258,7 +257,7 @@ fn what_is_not_there_yet_says_so_and_what_helps() {
         assert!(run.err.contains(words), "{}", run.err);
         assert!(!run.err.contains("there is none"), "{}", run.err);
     }
-    let json = root.run(&["update", "--json"]).expect_code(2).json();
+    let json = root.run(&["integrate", "--json"]).expect_code(2).json();
     assert_eq!(json["error"]["code"], "verb.later");
     // Nobody is told of them by the help.
     assert!(!root.run(&["--help"]).out.contains("Not there yet"));

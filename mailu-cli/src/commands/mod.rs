@@ -21,6 +21,7 @@ pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod test_email;
 pub(crate) mod uninstall;
+pub(crate) mod update;
 
 use std::path::Path;
 

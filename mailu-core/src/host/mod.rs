@@ -62,7 +62,7 @@ pub use nameservers::DnsOptions;
 pub use observe::{moment, now_seconds as now, timestamp};
 pub use operate::{Executed, OperateOptions, Operated, Power};
 pub use perform::{Hidden, Progress};
-pub use restore::RestoreOptions;
+pub use restore::{RestoreOptions, UpdateOptions};
 pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};
 pub use timer::TimerState;
 pub use uninstall::Uninstalled;

@@ -20,7 +20,7 @@ use crate::paths::{DIRECTORIES, Layout, quoted};
 use crate::plan::{Entry, Observed, TEMPORARY_SUFFIX};
 
 /// Files whose content matters for planning.
-const FILES: [&str; 12] = [
+pub(super) const FILES: [&str; 12] = [
     "mailu.toml",
     "mailu.env",
     ".env",

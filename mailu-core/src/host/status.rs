@@ -159,10 +159,7 @@ fn observed(
         directory: layout.directory(),
         installed: layout.installed().exists(),
         interrupted: layout.journal().exists() || layout.file(plan::STARTING).exists(),
-        restoring: restore::unfinished(layout)
-            .ok()
-            .flatten()
-            .map(|journal| journal.state.what().to_owned()),
+        restoring: restore::unfinished(layout).ok().flatten(),
         uninstalled: layout.uninstalled().exists() && !layout.installed().exists(),
         wanted: wanted(layout, config),
         ..Observed::default()

@@ -87,6 +87,46 @@ pub enum Scope {
     Configuration,
 }
 
+/// The releases of Mailu that an update leads from and to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Releases {
+    /// What ran before.
+    pub from: String,
+    /// What is to run.
+    pub to: String,
+}
+
+impl Releases {
+    /// From one to another.
+    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+        }
+    }
+}
+
+/// Something of a deployment that changes places with its copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Item {
+    /// Its path in the deployment.
+    pub path: String,
+    /// The copy, by file system and number, so that it is known wherever it is.
+    pub copy: (u64, u64),
+}
+
+impl Item {
+    /// What is called `path`, with its copy.
+    pub fn new(path: impl Into<String>, copy: (u64, u64)) -> Self {
+        Self {
+            path: path.into(),
+            copy,
+        }
+    }
+}
+
 /// The note itself. It lies beside the deployment, because that changes its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -121,11 +161,23 @@ pub struct Journal {
     pub queued: Vec<String>,
     /// Accounts that there were before, where they could be asked for.
     pub accounts: Vec<String>,
+    /// Of an update: the releases. Without them it is a restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Releases>,
+    /// Of an update: what changes places, each by itself. Mail stays where it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Item>,
+    /// Of an update: everything that there was, by its path; what comes beside it goes again with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Of an update: the stages that a message to oneself went through before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<String>,
 }
 
 impl Journal {
-    /// The version that this program writes.
-    pub const FORMAT: u32 = 1;
+    /// The version that this program writes. Before 2 there were no updates.
+    pub const FORMAT: u32 = 2;
 
     /// The note of a restore that begins.
     pub fn new(file: PathBuf, scope: Scope, stamp: String) -> Self {
@@ -145,6 +197,61 @@ impl Journal {
             moves: Vec::new(),
             queued: Vec::new(),
             accounts: Vec::new(),
+            update: None,
+            items: Vec::new(),
+            names: Vec::new(),
+            passed: Vec::new(),
+        }
+    }
+
+    /// The note of an update that begins; `file` is the backup that was taken for it.
+    pub fn of_update(file: PathBuf, releases: Releases, stamp: String) -> Self {
+        Self {
+            replaces: true,
+            update: Some(releases),
+            ..Self::new(file, Scope::Everything, stamp)
+        }
+    }
+
+    /// The verb that wrote it, and that finishes it.
+    pub fn verb(&self) -> &'static str {
+        if self.update.is_some() {
+            "update"
+        } else {
+            "restore"
+        }
+    }
+
+    /// What an interrupted run was doing.
+    pub fn what(&self) -> String {
+        let Some(Releases { from, to }) = &self.update else {
+            return self.state.what().to_owned();
+        };
+        match self.state {
+            State::Staging => "getting images; the server was not touched".to_owned(),
+            State::Holding => {
+                "copying its data while mail waited; the server's files were not touched".to_owned()
+            }
+            State::Swapping => "putting the copies in place".to_owned(),
+            State::Starting => format!("starting Mailu {to}"),
+            State::Proven => {
+                format!("removing what was there of Mailu {from}; the updated server works")
+            }
+            State::Undoing => format!("going back to Mailu {from}"),
+        }
+    }
+
+    /// What was done, in a sentence: `an update from A to B was interrupted while …`.
+    pub fn interrupted(&self) -> String {
+        let what = self.what();
+        match &self.update {
+            Some(Releases { from, to }) => {
+                format!("an update from Mailu {from} to {to} was interrupted while {what}")
+            }
+            None => format!(
+                "a restore of {} was interrupted while {what}",
+                self.file.display()
+            ),
         }
     }
 }
@@ -176,5 +283,20 @@ mod tests {
         journal.deployment = Some((1, 2));
         let text = serde_json::to_string(&journal).unwrap();
         assert_eq!(serde_json::from_str::<Journal>(&text).unwrap(), journal);
+        let releases = Releases::new("2024.06.55", "2024.06.57");
+        let mut update = Journal::of_update("/x/a".into(), releases, "1".to_owned());
+        update.items = vec![Item::new("data/admin", (1, 2))];
+        let text = serde_json::to_string(&update).unwrap();
+        assert_eq!(serde_json::from_str::<Journal>(&text).unwrap(), update);
+        assert_eq!(update.verb(), "update");
+        for state in State::ALL {
+            update.state = state;
+            let said = update.interrupted();
+            assert!(
+                said.contains("from Mailu 2024.06.55 to 2024.06.57"),
+                "{said}"
+            );
+            assert!(!said.contains("restor"), "{said}");
+        }
     }
 }

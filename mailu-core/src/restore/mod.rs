@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::finding::Finding;
 use crate::start::Run;
 
-pub use journal::{Course, Journal, Scope, State};
+pub use journal::{Course, Item, Journal, Releases, Scope, State};
 pub use judge::{Facts, KNOWN_SCHEMAS, judge, steps};
 
 /// One thing that restoring does.

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::engine::{Container, Image, Usage};
 use crate::env::EnvFile;
 use crate::finding::{Finding, has_errors};
+use crate::restore;
 use crate::start::Wanted;
 
 pub use queue::{Queue, QueueReason, Queued, queue, queued};
@@ -41,8 +42,8 @@ pub struct Observed {
     pub installed: bool,
     /// Whether a run was interrupted.
     pub interrupted: bool,
-    /// What a restore was doing that is under way or was interrupted.
-    pub restoring: Option<String>,
+    /// The note of a restore or an update that is under way or was interrupted.
+    pub restoring: Option<restore::Journal>,
     /// Whether it was taken down by `mailu uninstall`.
     pub uninstalled: bool,
     /// The engine's version; absent where it does not answer.
@@ -381,15 +382,23 @@ fn whole(config: &Config, observed: &Observed, verdict: Verdict, out: &mut Vec<F
         ),
         _ => {}
     }
-    if let Some(doing) = &observed.restoring {
+    if let Some(journal) = &observed.restoring {
+        let verb = journal.verb();
+        let (code, doing) = match &journal.update {
+            Some(_) => ("update.unfinished", "updated"),
+            None => ("restore.unfinished", "restored"),
+        };
         out.push(
             Finding::error(
-                "restore.unfinished",
+                code,
                 config.mail_host.as_str(),
-                format!("is being restored, or that was interrupted: {doing}"),
+                format!(
+                    "is being {doing}, or that was interrupted: {}",
+                    journal.what()
+                ),
             )
             .hint(format!(
-                "`mailu restore {options}` finishes it, if it was interrupted"
+                "`mailu {verb} {options}` finishes it, if it was interrupted"
             )),
         );
     }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::engine::{Health, State};
 use crate::env::EnvFile;
+use crate::restore::{Journal, Releases, Scope};
 
 fn config() -> Config {
     Config::from_toml("mail_host = \"mail.example.com\"\nemail_domain = \"example.com\"\nadmin_email = \"admin@example.com\"\n")
@@ -267,8 +268,18 @@ fn certificate_queue_disk_and_backups_have_their_limits() {
         (|o| o.backups.age = Some(400_000), "backup.old", true),
         (|o| o.interrupted = true, "status.interrupted", true),
         (
-            |o| o.restoring = Some("starting".to_owned()),
+            |o| {
+                o.restoring = Some(Journal::new("/a".into(), Scope::Everything, String::new()));
+            },
             "restore.unfinished",
+            false,
+        ),
+        (
+            |o| {
+                let releases = Releases::new("2024.06.55", "2024.06.57");
+                o.restoring = Some(Journal::of_update("/a".into(), releases, String::new()));
+            },
+            "update.unfinished",
             false,
         ),
         (|o| o.installed = true, "", true),

@@ -259,7 +259,7 @@ fn engine(
 }
 
 /// What says that accounts are not in a file of Mailu's.
-fn outside_database(layout: &Layout) -> Result<Option<String>, Error> {
+pub(in crate::host) fn outside_database(layout: &Layout) -> Result<Option<String>, Error> {
     let path = layout.file("mailu.env");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

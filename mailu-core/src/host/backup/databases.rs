@@ -41,6 +41,41 @@ for source, target in pairs:
 print(json.dumps(out))
 "#;
 
+/// Prints the revision that Alembic has noted in Mailu's database, as JSON.
+const REVISION: &str = r#"
+import json, sqlite3
+there = sqlite3.connect("file:/data/main.db?mode=ro", uri=True, timeout=60)
+row = there.execute("SELECT version_num FROM alembic_version").fetchone()
+print(json.dumps(row[0] if row else None))
+"#;
+
+/// How long reading it may take.
+const REVISION_PATIENCE: Duration = Duration::from_secs(90);
+
+/// The revision of the database in the container `admin`.
+pub(in crate::host) fn revision(docker: &Docker, admin: &str) -> Result<Option<String>, Error> {
+    let about = |why: &str| {
+        Error::new(
+            ErrorKind::Docker,
+            "database.revision",
+            format!("read the revision of Mailu's database in {admin}: {why}"),
+        )
+        .hint(format!("`docker logs --tail 50 {admin}` may say more"))
+    };
+    let done = docker.execute(
+        admin,
+        &["python3", "-"],
+        Some(REVISION.as_bytes()),
+        REVISION_PATIENCE,
+    )?;
+    if done.code != 0 {
+        let last = done.err.trim().lines().next_back();
+        return Err(about(last.unwrap_or("it said nothing")));
+    }
+    serde_json::from_str(done.out.trim())
+        .map_err(|error| about("what was printed cannot be read").source(error))
+}
+
 /// A database, and the copy of it that goes into the backup.
 #[derive(Debug)]
 pub(super) struct Database {

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use archive::{Keys, Verified};
+pub(in crate::host) use create::outside_database;
+pub(in crate::host) use databases::revision;
 
 use super::perform::Progress;
 use super::root::Mailu;

@@ -8,6 +8,7 @@ mod power;
 mod source;
 mod stage;
 mod swap;
+mod update;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -29,6 +30,7 @@ use crate::plan::Request;
 use crate::restore::{self, Carried, Course, Facts, Journal, Restored, Scope, State};
 
 pub(super) use places::{refuse_unfinished, same, unfinished};
+pub use update::UpdateOptions;
 
 use carry::How;
 use places::{Alone, Places, identity, remove};
@@ -128,14 +130,7 @@ impl Mailu {
         let file = std::path::absolute(file).map_err(|error| files::failed("find", file, error))?;
         let source = Source::open(&file, &options.keys, options.target.mail_host.as_ref())?;
         let layout = self.belongs(&source, &options.target)?;
-        let mut run = Restoring {
-            mailu: self,
-            layout: layout.clone(),
-            places: Places::of(&layout),
-            wait: options.wait,
-            locks: lock::Locks::none(),
-            progress,
-        };
+        let mut run = Restoring::new(self, &layout, options.wait, progress);
         if let Some(address) = &options.mailbox {
             refuse_unfinished(&layout)?;
             let into = options.into.as_ref().unwrap_or(address);
@@ -143,8 +138,8 @@ impl Mailu {
         }
         let mut recovered = None;
         if let Some(journal) = unfinished(&layout)? {
-            if options.dry_run {
-                refuse_unfinished(&layout)?;
+            if options.dry_run || journal.update.is_some() {
+                return Err(places::refused(&layout, &journal));
             }
             match journal.state.course(options.undo) {
                 Course::Discard | Course::Undo => {
@@ -157,12 +152,7 @@ impl Mailu {
                     return Err(Error::new(
                         ErrorKind::Conflict,
                         "restore.unfinished",
-                        format!(
-                            "restore {}: a restore of {} was interrupted while {}",
-                            file.display(),
-                            journal.file.display(),
-                            journal.state.what()
-                        ),
+                        format!("restore {}: {}", file.display(), journal.interrupted()),
                     )
                     .hint(format!(
                         "`{}` finishes that one first",
@@ -212,17 +202,16 @@ impl Mailu {
     ) -> Result<Restored, Error> {
         let target = &options.target;
         let mut all = places::all_unfinished(self.root())?;
-        all.retain(|layout| {
+        all.retain(|(layout, _)| {
             let host = target.mail_host.as_ref();
             host.is_none_or(|host| host == layout.mail_host())
                 && (target.client.is_none() || target.client.as_ref() == layout.client())
         });
         match all.as_slice() {
-            [layout] if options.dry_run => {
-                refuse_unfinished(layout)?;
-                Ok(empty(layout))
+            [(layout, journal)] if options.dry_run || journal.update.is_some() => {
+                Err(places::refused(layout, journal))
             }
-            [layout] => self.recover(layout, options, progress),
+            [(layout, _)] => self.recover(layout, options, progress),
             [] => Err(Error::new(
                 ErrorKind::InvalidInput,
                 "restore.no_file",
@@ -234,7 +223,7 @@ impl Mailu {
             several => {
                 let names: Vec<String> = several
                     .iter()
-                    .map(|layout| format!("`{}`", layout.command("restore")))
+                    .map(|(layout, journal)| format!("`{}`", layout.command(journal.verb())))
                     .collect();
                 Err(Error::new(
                     ErrorKind::InvalidInput,
@@ -252,15 +241,7 @@ impl Mailu {
         options: &RestoreOptions,
         progress: &mut dyn Progress,
     ) -> Result<Restored, Error> {
-        Restoring {
-            mailu: self,
-            layout: layout.clone(),
-            places: Places::of(layout),
-            wait: options.wait,
-            locks: lock::Locks::none(),
-            progress,
-        }
-        .recover(options.undo)
+        Restoring::new(self, layout, options.wait, progress).recover(options.undo)
     }
 }
 
@@ -282,7 +263,23 @@ struct Restoring<'a> {
     progress: &'a mut dyn Progress,
 }
 
-impl Restoring<'_> {
+impl<'a> Restoring<'a> {
+    fn new(
+        mailu: &'a Mailu,
+        layout: &Layout,
+        wait: Option<Duration>,
+        progress: &'a mut dyn Progress,
+    ) -> Self {
+        Self {
+            mailu,
+            layout: layout.clone(),
+            places: Places::of(layout),
+            wait,
+            locks: lock::Locks::none(),
+            progress,
+        }
+    }
+
     fn say(&mut self, line: &str) {
         self.progress.said(line);
     }
@@ -350,11 +347,7 @@ impl Restoring<'_> {
             return Ok(out);
         };
         self.own_lock()?;
-        let begun = format!(
-            "a restore of {} was interrupted while {}",
-            journal.file.display(),
-            journal.state.what()
-        );
+        let begun = journal.interrupted();
         self.say(&begun);
         let end = match journal.state.course(back) {
             Course::Discard => {
@@ -662,10 +655,14 @@ impl Restoring<'_> {
         }
         if journal.state < State::Swapping {
             self.hold()?;
-            if journal.replaces && journal.scope == Scope::Everything && !journal.exact {
-                out.carried = self.carried()?;
+            if journal.update.is_some() {
+                self.copied(journal)?;
+            } else {
+                if journal.replaces && journal.scope == Scope::Everything && !journal.exact {
+                    out.carried = self.carried()?;
+                }
+                journal.queued = carry::queued(&self.places.stage)?;
             }
-            journal.queued = carry::queued(&self.places.stage)?;
             stage::sync(&self.places.stage)?;
             journal.moment = observe::now_seconds();
             journal.state = State::Swapping;
@@ -678,7 +675,7 @@ impl Restoring<'_> {
         }
         if journal.state < State::Proven {
             if journal.start {
-                out.run = Some(self.started(out, &journal.accounts)?);
+                out.run = Some(self.started(out, journal)?);
             }
             journal.state = State::Proven;
             self.places.note(journal)?;
@@ -699,9 +696,12 @@ impl Restoring<'_> {
         )
     }
 
-    /// Puts what was there before where backups are, and forgets the restore.
+    /// Puts what was there before where backups are, and forgets the restore. What an update has replaced is in the backup that it took.
     fn put_away(&mut self, journal: &Journal, out: &mut Restored) -> Result<(), Error> {
         let places = &self.places;
+        if journal.update.is_some() {
+            return places.clear();
+        }
         let [mut there, beside] = self.kept(&journal.stamp);
         if beside.exists() {
             there.clone_from(&beside);
@@ -746,26 +746,27 @@ impl Restoring<'_> {
     /// After a failure: back to what was there before. Returns what to tell.
     fn go_back(&mut self, journal: &mut Journal, error: Error) -> Error {
         let host = self.layout.mail_host().clone();
-        let again = self.layout.command("restore");
-        let about = format!("restore {host}");
+        let verb = journal.verb();
+        let again = self.layout.command(verb);
+        let about = format!("{verb} {host}");
         if journal.state == State::Proven {
             return error.about(about).hint(format!(
-                "the restored server works; `{again}` puts away what was there before"
+                "the server works; `{again}` puts away what was there before the {verb}"
             ));
         }
         if error.code() == "interrupted" && journal.state == State::Starting {
             return error.about(about).hint(format!(
-                "what was restored is in place: `{again}` goes on, `{again} --undo` goes back"
+                "the new files are in place: `{again}` goes on, `{again} --undo` goes back"
             ));
         }
         self.say("that failed; going back to what was there before");
         match self.undo(journal) {
             Ok(None) if journal.replaces => error
                 .about(about)
-                .hint("everything is as it was before the restore"),
+                .hint(format!("everything is as it was before the {verb}")),
             Ok(None) => error.about(about).hint("nothing of it is left on this host"),
             Ok(Some(why)) => error.about(about).hint(format!(
-                "the files are as they were before the restore, but starting the server again failed: {why}"
+                "the files are as they were before the {verb}, but starting the server again failed: {why}"
             )),
             Err(undoing) => {
                 let mut why = undoing.to_string();
@@ -788,7 +789,8 @@ impl Restoring<'_> {
         let in_place = swap::is_in_place(&self.places, journal)?;
         if in_place {
             self.stop_restored(journal)?;
-            if journal.replaces && was >= State::Starting && journal.scope == Scope::Everything {
+            let keeps_mail = journal.update.is_some() || journal.scope != Scope::Everything;
+            if journal.replaces && was >= State::Starting && !keeps_mail {
                 // Mail that the restored server took in belongs to what was there before, too.
                 let progress = &mut *self.progress;
                 carry::trees(
@@ -806,6 +808,9 @@ impl Restoring<'_> {
             }
         }
         swap::back(&self.places, journal)?;
+        if in_place {
+            self.remove_new(journal)?;
+        }
         let started = self.start_again(journal, in_place);
         self.places.clear()?;
         self.leave_nothing(journal);

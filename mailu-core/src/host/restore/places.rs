@@ -26,6 +26,8 @@ pub(super) struct Places {
     pub(super) aside: PathBuf,
     /// The same for the secrets.
     pub(super) aside_secrets: PathBuf,
+    /// Of an update: copies of what is below `data`, which may be a file system of its own.
+    pub(super) stage_data: PathBuf,
     /// The note.
     pub(super) journal: PathBuf,
 }
@@ -46,9 +48,18 @@ impl Places {
             aside: work.join("aside"),
             stage_secrets: work_secrets.join("secrets"),
             aside_secrets: work_secrets.join("aside"),
+            stage_data: live.join("data").join(UPDATING),
             journal: beside(&live, JOURNAL),
             live,
             live_secrets,
+        }
+    }
+
+    /// Where the copy of something is that an update changes, by its path in the deployment.
+    pub(super) fn copy_of(&self, path: &str) -> PathBuf {
+        match path.strip_prefix("data/") {
+            Some(name) => self.stage_data.join(name),
+            None => self.stage.join(path),
         }
     }
 
@@ -81,7 +92,7 @@ impl Places {
     /// Removes everything of a restore: what is left beside the deployment, then the note.
     pub(super) fn clear(&self) -> Result<(), Error> {
         // The lock stays until the note is gone, or another run could begin while this one is not over.
-        for path in [&self.stage, &self.aside] {
+        for path in [&self.stage, &self.aside, &self.stage_data] {
             remove(path)?;
         }
         remove(self.work_secrets())?;
@@ -93,6 +104,9 @@ impl Places {
         remove(self.work())
     }
 }
+
+/// There while an update is under way.
+pub(super) const UPDATING: &str = ".mailu-updating";
 
 const STAGE: &str = ".restoring";
 const JOURNAL: &str = ".restore.json";
@@ -115,15 +129,15 @@ fn read(path: &Path) -> Result<Option<Journal>, Error> {
             ErrorKind::Corrupt,
             "restore.journal",
             format!(
-                "read {}, the note of an unfinished restore: it was not written by this program, or by a newer one",
+                "read {}, the note of an unfinished restore or update: it was not written by this program, or by a newer one",
                 path.display()
             ),
         )
-        .hint("use the release of this program that began the restore")
+        .hint("use the release of this program that began it")
     };
     let journal: Journal =
         serde_json::from_slice(&text).map_err(|error| unreadable().source(error))?;
-    if journal.format != Journal::FORMAT {
+    if !(1..=Journal::FORMAT).contains(&journal.format) {
         return Err(unreadable());
     }
     Ok(Some(journal))
@@ -139,20 +153,25 @@ pub(in crate::host) fn refuse_unfinished(layout: &Layout) -> Result<(), Error> {
     let Some(journal) = unfinished(layout)? else {
         return Ok(());
     };
-    Err(Error::new(
-        ErrorKind::Conflict,
-        "restore.unfinished",
-        format!(
-            "work on {}: a restore of it was interrupted while {}",
-            layout.mail_host(),
-            journal.state.what()
-        ),
-    )
-    .hint(format!("`{}` finishes it", layout.command("restore"))))
+    Err(refused(layout, &journal))
 }
 
-/// Every deployment below `root` whose restore is not finished.
-pub(super) fn all_unfinished(root: &Path) -> Result<Vec<Layout>, Error> {
+/// What is said to whoever wants to work on a deployment that `journal` is about.
+pub(super) fn refused(layout: &Layout, journal: &Journal) -> Error {
+    let code = match journal.update {
+        Some(_) => "update.unfinished",
+        None => "restore.unfinished",
+    };
+    Error::new(
+        ErrorKind::Conflict,
+        code,
+        format!("work on {}: {}", layout.mail_host(), journal.interrupted()),
+    )
+    .hint(format!("`{}` finishes it", layout.command(journal.verb())))
+}
+
+/// Every deployment below `root` whose restore, or update, is not finished.
+pub(super) fn all_unfinished(root: &Path) -> Result<Vec<(Layout, Journal)>, Error> {
     let mut out = Vec::new();
     for (path, client) in observe::directories(root)? {
         let host = path
@@ -161,7 +180,10 @@ pub(super) fn all_unfinished(root: &Path) -> Result<Vec<Layout>, Error> {
             .and_then(|name| name.strip_prefix('.')?.strip_suffix(JOURNAL)?.parse().ok());
         let client = client.map(|client| client.parse()).transpose().ok();
         if let (Some(host), Some(client)) = (host, client) {
-            out.push(Layout::new(root, client, host));
+            let layout = Layout::new(root, client, host);
+            if let Some(journal) = unfinished(&layout)? {
+                out.push((layout, journal));
+            }
         }
     }
     Ok(out)
@@ -199,7 +221,7 @@ impl Alone {
                         ErrorKind::Conflict,
                         "restore.running",
                         format!(
-                            "restore {}: another run is restoring it",
+                            "work on {}: another run is restoring or updating it",
                             places.live.display()
                         ),
                     )

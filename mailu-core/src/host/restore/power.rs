@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Restoring;
 use crate::config::Config;
-use crate::delivery::{Outcome, Stage};
+use crate::delivery::{Outcome, Report, Stage, Step};
 use crate::engine::{Container, State as Running};
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
@@ -69,7 +69,7 @@ impl Restoring<'_> {
             .collect()
     }
 
-    fn containers(&self, docker: &Docker) -> Result<Vec<Container>, Error> {
+    pub(super) fn containers(&self, docker: &Docker) -> Result<Vec<Container>, Error> {
         let mut all = Vec::new();
         for project in self.projects() {
             all.extend(docker.project(&project)?);
@@ -160,13 +160,16 @@ impl Restoring<'_> {
         }
     }
 
-    /// Starts what was restored, and has it show that it works.
+    /// Starts what is in place now, and has it show that it works.
     pub(super) fn started(
         &mut self,
         out: &mut Restored,
-        before: &[String],
+        journal: &Journal,
     ) -> Result<start::Run, Error> {
-        self.say("starting what was restored");
+        self.say(&match &journal.update {
+            Some(releases) => format!("starting Mailu {}", releases.to),
+            None => "starting what was restored".to_owned(),
+        });
         {
             let _fleet = lock::take_fleet(&self.layout)?;
             let request = Request {
@@ -183,20 +186,38 @@ impl Restoring<'_> {
         let options = UpOptions::new(self.wait);
         let mut run = up_with(&self.layout, &options, self.progress, &self.locks)?;
         if !run.installed {
+            let (code, what) = match journal.update {
+                Some(_) => ("update.not_working", "updated"),
+                None => ("restore.not_working", "restored"),
+            };
             return Err(Error::new(
                 ErrorKind::Docker,
-                "restore.not_working",
-                "start the restored server: it does not work as it should",
+                code,
+                format!("start the {what} server: it does not work as it should"),
             )
             .findings(run.findings));
         }
-        self.proof(&mut run)?;
+        if journal.update.is_some() {
+            self.updated(journal)?;
+        }
+        self.proof(&mut run, journal)?;
         let after: BTreeSet<String> = self.accounts().into_iter().collect();
-        let gone: Vec<&str> = before
+        let gone: Vec<&str> = journal
+            .accounts
             .iter()
             .filter(|account| !after.contains(*account))
             .map(String::as_str)
             .collect();
+        if !gone.is_empty() && journal.update.is_some() {
+            return Err(Error::new(
+                ErrorKind::Docker,
+                "update.accounts",
+                format!(
+                    "use the updated server: it does not know {}",
+                    gone.join(", ")
+                ),
+            ));
+        }
         if !gone.is_empty() && !after.is_empty() {
             out.findings.push(
                 Finding::warning(
@@ -210,21 +231,42 @@ impl Restoring<'_> {
         Ok(run)
     }
 
-    /// A message to oneself has to come through, where one can be sent.
-    fn proof(&mut self, run: &mut start::Run) -> Result<(), Error> {
+    /// Sends a message to the first administrator, and follows it.
+    pub(super) fn message(&mut self) -> Result<Report, Error> {
         self.say("sending a message to the first administrator");
         let wish = TestEmail {
             negative: false,
             timeout: self.wait.map_or(PROOF, |wait| wait.max(PROOF)),
             ..TestEmail::default()
         };
-        let report = match self.mailu.test_email(&self.layout, &wish, &mut |_| {}) {
+        self.mailu.test_email(&self.layout, &wish, &mut |_| {})
+    }
+
+    /// A message to oneself has to come through, where one can be sent; after an update, as far as it came before.
+    fn proof(&mut self, run: &mut start::Run, journal: &Journal) -> Result<(), Error> {
+        let report = match self.message() {
             Ok(report) => report,
-            Err(error) => {
+            Err(error) if journal.passed.is_empty() => {
                 run.findings.push(untried(&error.to_string()));
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
+        let lost = report.stages.iter().find(|step| {
+            let passed = journal
+                .passed
+                .iter()
+                .any(|name| name == step.stage.as_str());
+            passed && step.outcome != Outcome::Passed
+        });
+        if let Some(step) = lost {
+            return Err(no_mail(
+                "update.no_mail",
+                "send a message through the updated server",
+                step,
+                report.findings,
+            ));
+        }
         if report.delivered {
             run.verified.push(Fact::new(
                 "message_came_through",
@@ -239,16 +281,12 @@ impl Restoring<'_> {
         match failed {
             // Somebody else's password is not known here, and whether ports are open was tried before.
             Some(step) if step.stage > Stage::Login && step.stage < Stage::Authenticate => {
-                Err(Error::new(
-                    ErrorKind::Docker,
+                Err(no_mail(
                     "restore.no_mail",
-                    format!(
-                        "send a message through the restored server: {} failed: {}",
-                        step.stage.as_str(),
-                        step.detail
-                    ),
-                )
-                .findings(report.findings))
+                    "send a message through the restored server",
+                    step,
+                    report.findings,
+                ))
             }
             Some(step) => {
                 run.findings.push(untried(&step.detail));
@@ -312,6 +350,15 @@ impl Restoring<'_> {
         }
         Ok(())
     }
+}
+
+fn no_mail(code: &'static str, doing: &str, step: &Step, findings: Vec<Finding>) -> Error {
+    Error::new(
+        ErrorKind::Docker,
+        code,
+        format!("{doing}: {} failed: {}", step.stage.as_str(), step.detail),
+    )
+    .findings(findings)
 }
 
 fn untried(why: &str) -> Finding {

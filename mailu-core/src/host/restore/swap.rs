@@ -1,53 +1,64 @@
 //! Directories that change places. Everything here can be done again after an interruption: what was done is seen by which directory is where.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::places::{Places, identity};
 use crate::error::Error;
 use crate::host::files::{self, Disk};
 use crate::restore::Journal;
 
-/// One of the two pairs of directories.
-struct Pair<'p> {
-    live: &'p Path,
-    stage: &'p Path,
-    aside: &'p Path,
+/// Something, and what takes its place.
+struct Pair {
+    live: PathBuf,
+    stage: PathBuf,
+    aside: PathBuf,
     restored: (u64, u64),
 }
 
-fn pairs<'p>(places: &'p Places, journal: &Journal) -> Vec<Pair<'p>> {
+fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
     let deployment = journal.deployment.map(|restored| Pair {
-        live: &places.live,
-        stage: &places.stage,
-        aside: &places.aside,
+        live: places.live.clone(),
+        stage: places.stage.clone(),
+        aside: places.aside.clone(),
         restored,
     });
     let secrets = journal.secrets.map(|restored| Pair {
-        live: &places.live_secrets,
-        stage: &places.stage_secrets,
-        aside: &places.aside_secrets,
+        live: places.live_secrets.clone(),
+        stage: places.stage_secrets.clone(),
+        aside: places.aside_secrets.clone(),
         restored,
     });
-    deployment.into_iter().chain(secrets).collect()
+    let items = journal.items.iter().map(|item| {
+        let stage = places.copy_of(&item.path);
+        let mut aside = stage.clone().into_os_string();
+        aside.push(".aside");
+        Pair {
+            live: places.live.join(&item.path),
+            stage,
+            aside: aside.into(),
+            restored: item.copy,
+        }
+    });
+    deployment.into_iter().chain(secrets).chain(items).collect()
 }
 
-impl Pair<'_> {
+impl Pair {
     /// What two renames that were interrupted have left: the restored directory is in place, or what was there goes back.
     fn settle(&self) -> Result<(), Error> {
-        if identity(self.aside)?.is_none() {
+        if identity(&self.aside)?.is_none() {
             return Ok(());
         }
-        let to = if identity(self.live)?.is_none() {
-            self.live
+        let to = if identity(&self.live)?.is_none() {
+            &self.live
         } else {
-            self.stage
+            &self.stage
         };
-        rename(self.aside, to)
+        rename(&self.aside, to)
     }
 
     fn is_in_place(&self) -> Result<bool, Error> {
-        Ok(identity(self.live)? == Some(self.restored))
+        Ok(identity(&self.live)? == Some(self.restored))
     }
 
     fn forward(&self) -> Result<(), Error> {
@@ -55,9 +66,9 @@ impl Pair<'_> {
         if self.is_in_place()? {
             return Ok(());
         }
-        match identity(self.live)? {
-            Some(_) => exchange(self.stage, self.live, self.aside),
-            None => rename(self.stage, self.live),
+        match identity(&self.live)? {
+            Some(_) => exchange(&self.stage, &self.live, &self.aside),
+            None => rename(&self.stage, &self.live),
         }
     }
 
@@ -66,9 +77,9 @@ impl Pair<'_> {
         if !self.is_in_place()? {
             return Ok(());
         }
-        match identity(self.stage)? {
-            Some(_) => exchange(self.stage, self.live, self.aside),
-            None => rename(self.live, self.stage),
+        match identity(&self.stage)? {
+            Some(_) => exchange(&self.stage, &self.live, &self.aside),
+            None => rename(&self.live, &self.stage),
         }
     }
 }
@@ -100,9 +111,14 @@ pub(super) fn back(places: &Places, journal: &Journal) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether what was restored is in the deployment's place.
+/// Whether any of what was restored, or copied for an update, is in its place.
 pub(super) fn is_in_place(places: &Places, journal: &Journal) -> Result<bool, Error> {
-    Ok(journal.deployment.is_some() && identity(&places.live)? == journal.deployment)
+    for pair in pairs(places, journal) {
+        if pair.is_in_place()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Moves what is called `names` below `data` from one tree to the other, where it is not there yet.
@@ -164,7 +180,7 @@ fn at_once(_: &Path, _: &Path) -> std::io::Result<bool> {
 mod tests {
     use super::*;
     use crate::paths::Layout;
-    use crate::restore::Scope;
+    use crate::restore::{Item, Scope};
 
     fn write(path: &Path, text: &str) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -239,6 +255,41 @@ mod tests {
                 assert_eq!(who(&places.stage), beside);
                 assert!(!places.aside.exists());
             }
+        }
+    }
+
+    #[test]
+    fn what_an_update_copies_changes_places_by_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let (places, mut journal) = places(root.path());
+        (journal.deployment, journal.moves) = (None, Vec::new());
+        write(&places.live.join("data/mail/1"), "mail");
+        for name in ["mailu.toml", "data/admin/main.db"] {
+            write(&places.live.join(name), "old");
+            write(&places.copy_of(name), "new");
+        }
+        for name in ["mailu.toml", "data/admin"] {
+            let copy = identity(&places.copy_of(name)).unwrap().unwrap();
+            journal.items.push(Item::new(name, copy));
+        }
+        let there = |path: &str| fs::read_to_string(places.live.join(path)).unwrap();
+        for (now, beside) in [("new", "old"), ("old", "new"), ("new", "old")] {
+            // Also where the file system cannot do it at once, and was interrupted between the renames.
+            let (live, stage) = (places.live.join("mailu.toml"), places.copy_of("mailu.toml"));
+            rename(&live, &stage.with_extension("toml.aside")).unwrap();
+            if now == "new" {
+                rename(&stage, &live).unwrap();
+                forward(&places, &journal).unwrap();
+            } else {
+                back(&places, &journal).unwrap();
+            }
+            assert_eq!(is_in_place(&places, &journal).unwrap(), now == "new");
+            assert_eq!(there("mailu.toml"), now);
+            assert_eq!(there("data/admin/main.db"), now);
+            assert_eq!(who(&places.live_secrets), now);
+            assert_eq!(there("who"), "old");
+            assert_eq!(there("data/mail/1"), "mail");
+            assert_eq!(fs::read_to_string(&stage).unwrap(), beside);
         }
     }
 

@@ -1,0 +1,709 @@
+//! An update of Mailu. It is a restore whose archive is the deployment itself: what a new release may change is copied while services stand
+//! still, the copies take the place of the originals, and the new release starts with them. If it does not work, the originals go back.
+//! Mail and queue stay where they are, so that what arrives meanwhile is nobody's loss.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::places::{Alone, UPDATING, identity, listed, private, refused, remove, unfinished};
+use super::stage::{self, Unpacking};
+use super::{MARGIN, OF_A_MEMBER, QUEUE, Restoring, SIGNATURES, empty};
+use crate::backup::{Kind, Member, SNAPSHOT, left_out};
+use crate::compose;
+use crate::config::Config;
+use crate::config::edit::Document;
+use crate::config::units::Version;
+use crate::delivery::Outcome;
+use crate::engine::State as Running;
+use crate::env::EnvFile;
+use crate::error::{Error, ErrorKind};
+use crate::finding::{Finding, has_errors};
+use crate::host::backup::{BackupOptions, outside_database, revision};
+use crate::host::engine::Docker;
+use crate::host::perform::Progress;
+use crate::host::ready::OVERRIDES;
+use crate::host::root::{Mailu, prepare};
+use crate::host::up::going_on;
+use crate::host::{files, hints, observe};
+use crate::paths::{DIRECTORIES, Layout};
+use crate::plan::{Nothing, Request};
+use crate::restore::{Course, Item, Journal, Releases, Restored};
+use crate::start::{self, Wanted};
+use crate::update::{self, Facts, Updated};
+
+/// How an update is made.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct UpdateOptions {
+    /// The release to go to; without it, the newest that this program knows.
+    pub to: Option<Version>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Of an interrupted update: go back to what was there before, where that is still possible.
+    pub undo: bool,
+    /// Where accounts are in another database: update without a way back for it.
+    pub without_database: bool,
+    /// How long each service may take to become ready, instead of what is usual for it.
+    pub wait: Option<Duration>,
+}
+
+/// What stays where it is: mail, its queue, and what antivirus can get again.
+const STAYS: [&str; 3] = ["mail", QUEUE, SIGNATURES];
+
+/// How long an image may take.
+const PULL: Duration = Duration::from_secs(3600);
+
+impl Mailu {
+    /// Goes to another release of Mailu: images first, then a backup, then the new release with copies of databases and settings. It has to
+    /// show that everything works that worked before; else everything goes back to how it was, databases included.
+    ///
+    /// Stopped at any point, the next call says how far it was and finishes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conflict`] if something speaks against it, [`ErrorKind::Docker`] if the new release does not work: then everything is as it
+    /// was before, unless the error says otherwise.
+    pub fn update(
+        &self,
+        layout: &Layout,
+        options: &UpdateOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Updated, Error> {
+        self.updated(layout, options, progress)
+            .map(|mut out| {
+                hints::findings(&mut out.findings, self.root());
+                out
+            })
+            .map_err(|error| hints::error(error, self.root()))
+    }
+
+    fn updated(
+        &self,
+        layout: &Layout,
+        options: &UpdateOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Updated, Error> {
+        let mut run = Restoring::new(self, layout, options.wait, progress);
+        let mut recovered = None;
+        if let Some(journal) = unfinished(layout)? {
+            let Some(releases) = journal.update.clone().filter(|_| !options.dry_run) else {
+                return Err(refused(layout, &journal));
+            };
+            let other = options.to.is_some_and(|to| to.to_string() != releases.to);
+            let goes_on = matches!(
+                journal.state.course(options.undo),
+                Course::Start | Course::Finish
+            );
+            if other && goes_on {
+                return Err(refused(layout, &journal).hint(format!(
+                    "`{} --undo` goes back to {}",
+                    layout.command("update"),
+                    releases.from
+                )));
+            }
+            let done = run.recover(options.undo)?;
+            if goes_on || options.undo {
+                return Ok(outcome(layout, &releases, done));
+            }
+            recovered = done.recovered;
+            run = Restoring::new(self, layout, options.wait, progress);
+        } else if options.undo {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "update.nothing_to_undo",
+                format!(
+                    "go back to the release before: no update of {} is unfinished",
+                    layout.mail_host()
+                ),
+            )
+            .hint(format!(
+                "`{} --to RELEASE` goes to another release, an older one too",
+                layout.command("update")
+            )));
+        }
+        let mut out = run.update(options)?;
+        out.recovered = recovered;
+        Ok(out)
+    }
+}
+
+fn outcome(layout: &Layout, releases: &Releases, done: Restored) -> Updated {
+    let mut out = Updated::new(
+        layout.mail_host().to_string(),
+        layout.client().map(ToString::to_string),
+        layout.directory(),
+    );
+    out.from.clone_from(&releases.from);
+    out.to.clone_from(&releases.to);
+    out.performed = done.performed;
+    out.recovered = done.recovered;
+    out.run = done.run;
+    out.findings = done.findings;
+    out
+}
+
+/// Something of a deployment that an update copies.
+struct Source {
+    /// Its path in the deployment.
+    path: String,
+    /// Whether it can change places with its copy.
+    movable: bool,
+}
+
+impl Restoring<'_> {
+    fn update(&mut self, options: &UpdateOptions) -> Result<Updated, Error> {
+        let layout = self.layout.clone();
+        let (config, _) = self.mailu.config(&layout)?;
+        let from = self.release(&config);
+        let to = options.to.unwrap_or(Version::DEFAULT.max(from));
+        let releases = Releases::new(from.to_string(), to.to_string());
+        let mut out = outcome(&layout, &releases, empty(&layout));
+        if from == to {
+            return Ok(out);
+        }
+        self.can_start(true)?;
+        let docker = Docker::connect()?;
+        let (facts, images) = self.about_update(&docker, from, to, options)?;
+        out.findings = update::judge(&facts);
+        out.steps = update::steps(&facts);
+        if has_errors(&out.findings) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.refused",
+                format!(
+                    "update {} from Mailu {from} to {to}: that cannot be done now; nothing was changed",
+                    layout.mail_host()
+                ),
+            )
+            .findings(out.findings));
+        }
+        if options.dry_run {
+            return Ok(out);
+        }
+        for step in &out.steps {
+            self.say(&format!("{}: {}", step.action, step.detail));
+        }
+        let unchanged = |error: Error| {
+            error
+                .about(format!("update {}", layout.mail_host()))
+                .hint("nothing was changed")
+        };
+
+        let passed = self.works(&mut out.findings);
+        for image in &images {
+            self.pull(image).map_err(unchanged)?;
+        }
+        let backup = BackupOptions {
+            keep_all: true,
+            without_database: options.without_database,
+            ..BackupOptions::default()
+        };
+        let taken = self
+            .mailu
+            .backup(&layout, &backup, self.progress)
+            .map_err(unchanged)?;
+        out.findings.extend(taken.findings);
+
+        let _alone = Alone::take(&self.places)?;
+        self.own_lock()?;
+        let mut journal = Journal::of_update(taken.file.clone(), releases, self.stamp());
+        journal.passed = passed;
+        self.places.note(&journal)?;
+        let begun = Instant::now();
+        let mut done = empty(&layout);
+        match self.onward(&mut journal, &mut done) {
+            Ok(()) => {}
+            Err(error) => {
+                return Err(self.go_back(&mut journal, error).hint(format!(
+                    "the backup that was taken before is {}",
+                    taken.file.display()
+                )));
+            }
+        }
+        out.performed = true;
+        out.backup = Some(taken.file);
+        out.stood_still_seconds = Some(begun.elapsed().as_secs());
+        out.run = done.run;
+        out.findings.extend(done.findings);
+        Ok(out)
+    }
+
+    /// The release that containers are made from.
+    fn release(&self, config: &Config) -> Version {
+        let text = fs::read_to_string(self.layout.file(".env")).unwrap_or_default();
+        let env = EnvFile::parse(&text).unwrap_or_default();
+        env.get("MAILU_VERSION")
+            .and_then(|value| value.text.parse().ok())
+            .unwrap_or(config.version)
+    }
+
+    /// What is known before, and the images that have to be got.
+    fn about_update(
+        &mut self,
+        docker: &Docker,
+        from: Version,
+        to: Version,
+        options: &UpdateOptions,
+    ) -> Result<(Facts, Vec<String>), Error> {
+        let layout = self.layout.clone();
+        let pending = prepare(&layout, &Request::default(), &mut Nothing)?.0.plan;
+        let request = Request {
+            settings: vec![("version".to_owned(), to.to_string())],
+            start: true,
+            ..Request::default()
+        };
+        let (planned, _) = prepare(&layout, &request, &mut Nothing)?;
+        if !planned.plan.conflicts.is_empty() || has_errors(&planned.plan.findings) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.edited",
+                format!(
+                    "update {} to Mailu {to}: what was edited by hand has to be settled first; nothing was changed",
+                    layout.mail_host()
+                ),
+            )
+            .findings(planned.plan.findings)
+            .hint(format!("`{}` shows what to type", layout.command("apply"))));
+        }
+        let mut facts = Facts::new(layout.mail_host().to_string(), layout.directory(), from, to);
+        facts.running = !self.running()?.is_empty();
+        facts.outside_database = outside_database(&layout)?;
+        facts.without_database = options.without_database;
+        facts.schema = None;
+        if facts.outside_database.is_none() {
+            facts.schema = self.schema(docker).ok().flatten();
+        }
+        facts.privileged = observe::privileged();
+        facts.pending = pending
+            .steps
+            .iter()
+            .filter_map(|step| step.path.strip_prefix(layout.directory()).ok())
+            .map(|path| path.display().to_string())
+            .collect();
+        let sources = self.sources()?;
+        facts.elsewhere = sources
+            .iter()
+            .filter(|source| !source.movable)
+            .map(|source| source.path.clone())
+            .collect();
+        let mut needed = MARGIN;
+        for source in &sources {
+            needed += weight(&self.places.live.join(&source.path), &source.path)?;
+        }
+        facts.needed = needed;
+        facts.free = stage::free(&self.places.live.join("data"));
+        let images = wanted(&layout, &planned)?;
+        for image in images {
+            if docker.image(&image)?.is_none() {
+                facts.missing.push(image);
+            }
+        }
+        let missing = facts.missing.clone();
+        Ok((facts, missing))
+    }
+
+    /// The stages that a message to oneself goes through now.
+    fn works(&mut self, findings: &mut Vec<Finding>) -> Vec<String> {
+        let untested = |why: String| {
+            Finding::warning(
+                "update.untested",
+                "test message",
+                format!("does not come through even before the update ({why}): afterwards it cannot be told whether mail flows"),
+            )
+            .hint("`mailu test-email` says why; Ctrl-C stops the update")
+        };
+        match self.message() {
+            Ok(report) => {
+                let failed = report
+                    .stages
+                    .iter()
+                    .find(|step| step.outcome == Outcome::Failed);
+                if let Some(step) = failed.filter(|_| !report.delivered) {
+                    findings.push(untested(format!(
+                        "{}: {}",
+                        step.stage.as_str(),
+                        step.detail
+                    )));
+                }
+                report
+                    .stages
+                    .iter()
+                    .filter(|step| step.outcome == Outcome::Passed)
+                    .map(|step| step.stage.as_str().to_owned())
+                    .collect()
+            }
+            Err(error) => {
+                findings.push(untested(error.to_string()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The revision of the database.
+    fn schema(&self, docker: &Docker) -> Result<Option<String>, Error> {
+        let there = self.containers(docker)?;
+        let admin = there.iter().find(|container| {
+            container.service.as_deref() == Some("admin") && container.state == Running::Running
+        });
+        match admin {
+            Some(admin) => revision(docker, &admin.name),
+            None => Ok(None),
+        }
+    }
+
+    /// Gets an image. Docker's own program does it, because that knows how to log in at a registry.
+    fn pull(&mut self, image: &str) -> Result<(), Error> {
+        self.say(&format!("getting {image}"));
+        let failed = |said: &str| {
+            let known = start::explain(said);
+            let why = known
+                .as_ref()
+                .map_or_else(|| said.trim().to_owned(), |trouble| trouble.why.clone());
+            let code = known
+                .as_ref()
+                .map_or("image.missing", |trouble| trouble.code);
+            let error = Error::new(
+                ErrorKind::Docker,
+                code,
+                format!("get the image {image}: {why}"),
+            );
+            let hints = known.map(|trouble| trouble.hints).unwrap_or_default();
+            hints
+                .into_iter()
+                .fold(error, Error::hint)
+                .hint(format!("`docker pull {image}` shows it again"))
+        };
+        let mut child = Command::new("docker")
+            .args(["pull", "--quiet", image])
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(&error.to_string()))?;
+        let begun = Instant::now();
+        let status = loop {
+            let over = begun.elapsed() > PULL;
+            let stopped = going_on(self.progress);
+            match child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) if over || stopped.is_err() => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    stopped?;
+                    return Err(failed("it takes more than an hour"));
+                }
+                Ok(None) => std::thread::sleep(Duration::from_millis(100)),
+                Err(error) => return Err(failed(&error.to_string())),
+            }
+        };
+        let mut said = String::new();
+        if let Some(mut stderr) = child.stderr.take() {
+            let _ = std::io::Read::read_to_string(&mut stderr, &mut said);
+        }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(failed(&said))
+        }
+    }
+
+    /// What an update may change: everything but mail, its queue, what can be had again, and what is nobody's we know.
+    fn sources(&self) -> Result<Vec<Source>, Error> {
+        let live = &self.places.live;
+        let device = |path: &Path| fs::metadata(path).map(|there| there.dev()).ok();
+        let mut out = Vec::new();
+        for entry in listed(live)? {
+            let path = entry.file_name().to_string_lossy().into_owned();
+            let ours = DIRECTORIES.iter().any(|one| one.path == path)
+                || observe::FILES.contains(&path.as_str())
+                || OVERRIDES.contains(&path.as_str());
+            if path == "data" || !ours {
+                continue;
+            }
+            // A link goes with what it leads to; that stays where it is.
+            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            out.push(Source {
+                movable: link || device(&entry.path()) == device(live),
+                path,
+            });
+        }
+        let data = live.join("data");
+        for entry in listed(&data)? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = format!("data/{name}");
+            let ours = DIRECTORIES.iter().any(|one| one.path == path);
+            if !ours || STAYS.contains(&name.as_str()) {
+                continue;
+            }
+            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            out.push(Source {
+                movable: !link && device(&entry.path()) == device(&data),
+                path,
+            });
+        }
+        Ok(out)
+    }
+
+    /// Copies what the new release may change, beside the originals, and sets the release in the copy of `mailu.toml`. Services stand still.
+    pub(super) fn copied(&mut self, journal: &mut Journal) -> Result<(), Error> {
+        let places = self.places.clone();
+        for left in [
+            &places.stage,
+            &places.aside,
+            &places.stage_data,
+            &places.stage_secrets,
+            &places.aside_secrets,
+        ] {
+            remove(left)?;
+        }
+        for directory in [&places.stage, &places.stage_data] {
+            private(directory)?;
+        }
+        self.say("copying databases and settings");
+        let mut unpacking = Unpacking::new();
+        journal.items.clear();
+        journal.names = self.names()?;
+        let sources = self.sources()?;
+        for source in &sources {
+            going_on(self.progress)?;
+            let from = places.live.join(&source.path);
+            copy(
+                &mut unpacking,
+                &from,
+                &places.copy_of(&source.path),
+                &source.path,
+            )?;
+        }
+        let secrets = identity(&places.live_secrets)?.is_some();
+        if secrets {
+            copy(
+                &mut unpacking,
+                &places.live_secrets,
+                &places.stage_secrets,
+                "",
+            )?;
+        }
+        unpacking.finish()?;
+        self.staged_lock()?;
+        self.set_release(journal)?;
+        for source in sources {
+            if let Some(copy) = identity(&places.copy_of(&source.path))? {
+                journal.items.push(Item::new(source.path, copy));
+            }
+        }
+        journal.secrets = identity(&places.stage_secrets)?;
+        stage::sync(&places.stage_data)?;
+        if secrets {
+            stage::sync(&places.stage_secrets)?;
+        }
+        Ok(())
+    }
+
+    fn set_release(&self, journal: &Journal) -> Result<(), Error> {
+        let Some(releases) = &journal.update else {
+            return Ok(());
+        };
+        let path = self.places.copy_of("mailu.toml");
+        let text =
+            fs::read_to_string(&path).map_err(|error| files::failed("read", &path, error))?;
+        let mut document = Document::parse(&text)?;
+        document.set_text("version", &releases.to);
+        // The copy has mode and owner already.
+        fs::write(&path, document.to_string()).map_err(|error| files::failed("write", &path, error))
+    }
+
+    /// Everything that there is, by its path: of the deployment, and below `data`.
+    fn names(&self) -> Result<Vec<String>, Error> {
+        let mut out = Vec::new();
+        for (directory, before) in [("", ""), ("data", "data/")] {
+            for entry in listed(&self.places.live.join(directory))? {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name != UPDATING {
+                    out.push(format!("{before}{name}"));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Removes what has come beside the originals since an update put copies in their place. They are back already.
+    pub(super) fn remove_new(&self, journal: &Journal) -> Result<(), Error> {
+        if journal.update.is_none() {
+            return Ok(());
+        }
+        let before: BTreeSet<&str> = journal.names.iter().map(String::as_str).collect();
+        for name in self.names()? {
+            if !before.contains(name.as_str()) {
+                remove(&self.places.live.join(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what runs is what was meant, with a database that it understands.
+    pub(super) fn updated(&self, journal: &Journal) -> Result<(), Error> {
+        let Some(releases) = &journal.update else {
+            return Ok(());
+        };
+        let (config, _) = self.mailu.config(&self.layout)?;
+        let runs = self.release(&config).to_string();
+        if runs != releases.to {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.pinned",
+                format!("start Mailu {}: `.env` has {runs}", releases.to),
+            )
+            .hint(
+                "somebody set MAILU_VERSION there: take that line out, or set it to what is wanted",
+            ));
+        }
+        if outside_database(&self.layout)?.is_some() {
+            return Ok(());
+        }
+        let wanted = update::schema_of(self.release(&config));
+        match self.schema(&Docker::connect()?)? {
+            Some(schema) if schema == wanted => Ok(()),
+            schema => Err(Error::new(
+                ErrorKind::Docker,
+                "update.schema",
+                format!(
+                    "use Mailu {}: its database has the revision {}, and should have {wanted}",
+                    releases.to,
+                    schema.as_deref().unwrap_or("of no release")
+                ),
+            )
+            .hint("a newer release of this program may know it")),
+        }
+    }
+}
+
+/// The images that a planned deployment needs.
+fn wanted(layout: &Layout, planned: &crate::plan::Deployment) -> Result<Vec<String>, Error> {
+    let files = planned.rendered.files(&planned.config)?;
+    let mut text = files
+        .iter()
+        .find(|file| file.path == ".env")
+        .map(|file| file.text.clone())
+        .unwrap_or_default();
+    // Where images come from may be set by hand.
+    let there = fs::read_to_string(layout.file(".env")).unwrap_or_default();
+    let there = EnvFile::parse(&there).unwrap_or_default();
+    for name in ["DOCKER_ORG", "DOCKER_PREFIX"] {
+        if let Some(value) = there.get(name).filter(|value| !value.text.is_empty()) {
+            let _ = writeln!(text, "{name}={}", value.text);
+        }
+    }
+    let env = EnvFile::parse(&text).unwrap_or_default();
+    let all: Vec<Wanted> = compose::build(&planned.config)
+        .services
+        .iter()
+        .map(|service| Wanted::new(service, &EnvFile::default(), &env))
+        .collect();
+    Ok(start::images_of(&all)
+        .into_keys()
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Whether a member of `path` in the deployment is not worth a copy.
+fn skipped(path: &str) -> bool {
+    if matches!(path, ".mailu/lock") {
+        return true;
+    }
+    let mut parts = path.split('/');
+    if parts.next() != Some("data") {
+        return false;
+    }
+    let (Some(place), rest) = (parts.next(), parts.collect::<Vec<_>>()) else {
+        return false;
+    };
+    match rest.split_last() {
+        Some((name, inside)) => *name == SNAPSHOT || left_out(place, inside, name),
+        None => false,
+    }
+}
+
+/// What a copy of `from` takes.
+fn weight(from: &Path, path: &str) -> Result<u64, Error> {
+    let there = match fs::symlink_metadata(from) {
+        Ok(there) => there,
+        // Services go on, and what they had a moment ago may be gone.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(files::failed("look at", from, error)),
+    };
+    let mut out = OF_A_MEMBER;
+    if there.is_file() {
+        out += there.size();
+    }
+    if there.is_dir() {
+        for entry in listed(from)? {
+            let inner = format!("{path}/{}", entry.file_name().to_string_lossy());
+            if !skipped(&inner) {
+                out += weight(&entry.path(), &inner)?;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Copies `from`, which is `path` in the deployment, to `to`.
+fn copy(unpacking: &mut Unpacking, from: &Path, to: &Path, path: &str) -> Result<(), Error> {
+    let there =
+        fs::symlink_metadata(from).map_err(|error| files::failed("look at", from, error))?;
+    let kind = if there.is_dir() {
+        Kind::Directory
+    } else if there.is_symlink() {
+        Kind::Link
+    } else if there.is_file() {
+        Kind::File
+    } else {
+        // Sockets and the like are made by whoever listens.
+        return Ok(());
+    };
+    let target = match kind {
+        Kind::Link => {
+            let target = fs::read_link(from).map_err(|error| files::failed("read", from, error))?;
+            Some(Member::text(target.as_os_str().as_bytes()))
+        }
+        _ => None,
+    };
+    let member = Member {
+        path: path.to_owned(),
+        kind,
+        size: there.size(),
+        mode: there.mode() & 0o7777,
+        uid: there.uid().into(),
+        gid: there.gid().into(),
+        mtime: u64::try_from(there.mtime()).unwrap_or_default(),
+        sha256: None,
+        target,
+    };
+    match kind {
+        Kind::File => {
+            let mut content =
+                fs::File::open(from).map_err(|error| files::failed("read", from, error))?;
+            unpacking.member(to, &member, &mut content)
+        }
+        _ => unpacking.member(to, &member, &mut std::io::empty()),
+    }?;
+    if kind == Kind::Directory {
+        for entry in listed(from)? {
+            let inner = format!("{path}/{}", entry.file_name().to_string_lossy());
+            if !skipped(&inner) {
+                copy(
+                    unpacking,
+                    &entry.path(),
+                    &to.join(entry.file_name()),
+                    &inner,
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
