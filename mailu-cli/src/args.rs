@@ -817,6 +817,9 @@ pub struct Update {
     /// Of an update that was interrupted: go back to what was there before, instead of going on.
     #[arg(long, conflicts_with_all = ["to", "dry_run"])]
     pub undo: bool,
+    /// Of a deployment that AgencyStack's old installer made: set a key of mailu.toml. May be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting, conflicts_with = "undo")]
+    pub set: Vec<(String, String)>,
     /// Update though accounts are in another database, which is not in the backup and does not go back with the rest.
     #[arg(long)]
     pub without_database: bool,

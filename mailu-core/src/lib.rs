@@ -20,6 +20,7 @@ pub mod fleet;
 mod hash;
 #[cfg(feature = "host")]
 pub mod host;
+pub mod migrate;
 pub mod mta_sts;
 pub mod names;
 pub mod network;

@@ -77,7 +77,7 @@ const fn ours(path: &'static str, mode: u32) -> Directory {
 }
 
 /// User and group `mail` of Alpine Linux, in whose name Mailu's Dovecot stores mail. It takes over `/mail` itself, but not what is below.
-const MAIL: (u32, u32) = (8, 12);
+pub(crate) const MAIL: (u32, u32) = (8, 12);
 
 /// Every directory of a deployment, parents first. Overrides are read inside containers by users other than root.
 pub const DIRECTORIES: &[Directory] = &[

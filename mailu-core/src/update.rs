@@ -260,6 +260,12 @@ pub struct Updated {
     /// The backup that was taken for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<PathBuf>,
+    /// What was there before, kept: of a deployment that `AgencyStack`'s old installer had made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
+    /// The command that removes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove_command: Option<String>,
     /// How long services stood still, in seconds: from the first that was stopped until all were ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stood_still_seconds: Option<u64>,
@@ -283,6 +289,8 @@ impl Updated {
             performed: false,
             recovered: None,
             backup: None,
+            kept: None,
+            remove_command: None,
             stood_still_seconds: None,
             run: None,
             findings: Vec::new(),

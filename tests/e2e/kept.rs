@@ -3,227 +3,22 @@
 //! `MAILU_E2E_FULL=1` (`make e2e-full`) does it five times, for three minutes each, in every form an archive can have.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::ledger::{History, Inventory, Line, Span, Verdict};
+use crate::ledger::{History, Inventory, Span};
+use crate::load::{
+    self, ACCOUNTS, Load, RATE, SENDER, add_account, arrived_of, full, look, now, perform, rate,
+    say, undisturbed,
+};
 use crate::maildir::{on_disk, wrong_files};
-use crate::server::{BARE, LIGHT, PASSWORD, Server, USER, containers};
+use crate::server::{PASSWORD, Server, USER, containers};
 use crate::support::Root;
 use crate::world::{self, docker, inbox, outside, wait_for, wait_long};
-
-const SCRIPT: &str = include_str!("mailboxes.py");
-const ACCOUNTS: [&str; 3] = [USER, "second@example.com", "third@example.com"];
-/// Whose messages `mailboxes.py` sends.
-const SENDER: &str = "load@outside.test";
-/// Operations of a second, at least.
-const RATE: f64 = 20.0;
-
-fn full() -> bool {
-    std::env::var_os("MAILU_E2E_FULL").is_some()
-}
-
-fn now() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs_f64()
-}
-
-#[expect(clippy::print_stderr, reason = "numbers for whoever reads the output")]
-fn say(text: &str) {
-    eprintln!("{text}");
-}
-
-/// A server with [`ACCOUNTS`].
-fn server() -> Server {
-    let more = [&LIGHT[..], &BARE].concat();
-    let server = Server::with_files(Root::new(), &more).install();
-    for account in &ACCOUNTS[1..] {
-        let (name, domain) = account.split_once('@').unwrap();
-        add_account(name, domain);
-    }
-    server
-}
-
-fn add_account(name: &str, domain: &str) {
-    docker(&[
-        "exec",
-        "mailu_admin",
-        "flask",
-        "mailu",
-        "user",
-        name,
-        domain,
-        PASSWORD,
-    ]);
-}
-
-/// What a verb of `mailboxes.py` has to know.
-fn with(more: &Value) -> String {
-    let accounts: BTreeMap<&str, &str> = ACCOUNTS.map(|one| (one, PASSWORD)).into();
-    let mut config = json!({ "accounts": accounts });
-    let all = config.as_object_mut().unwrap();
-    all.extend(more.as_object().unwrap().clone());
-    format!("{config}\n")
-}
-
-fn ledger(text: &str) -> Vec<Line> {
-    text.lines()
-        .map(|line| {
-            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}`"))
-        })
-        .collect()
-}
-
-/// Runs a verb to its end.
-fn perform(verb: &str, more: &Value) -> Vec<Line> {
-    ledger(&outside(&["python3", "-c", SCRIPT, verb], &with(more)))
-}
-
-/// Everything that all accounts have, over IMAP.
-fn look() -> Inventory {
-    let printed = outside(&["python3", "-c", SCRIPT, "look"], &with(&json!({})));
-    serde_json::from_str(&printed).unwrap()
-}
-
-/// People at work, until they are told to stop or the value goes.
-struct Load {
-    child: Child,
-    input: Option<ChildStdin>,
-    directory: tempfile::TempDir,
-}
-
-impl Load {
-    fn start(verb: &str, more: &Value) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str| std::fs::File::create(directory.path().join(name)).unwrap();
-        let mut child = Command::new("docker")
-            .args(["exec", "-i", "world_outside", "python3", "-c", SCRIPT, verb])
-            .stdin(Stdio::piped())
-            .stdout(file("ledger"))
-            .stderr(file("said"))
-            .spawn()
-            .unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(with(more).as_bytes()).unwrap();
-        Self {
-            child,
-            input: Some(input),
-            directory,
-        }
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.directory.path().join(name)).unwrap()
-    }
-
-    /// What was acknowledged so far.
-    fn so_far(&mut self) -> Vec<Line> {
-        let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "{ended:?}: {}", self.read("said"));
-        let text = self.read("ledger");
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        ledger(&text[..whole])
-    }
-
-    /// Waits until it has been at work for so long since its first operation.
-    fn has_lasted(&mut self, time: Duration) {
-        let limit = time + Duration::from_secs(120);
-        wait_long("the work", limit, || {
-            let lines = self.so_far();
-            let mut working = lines.iter().filter(|line| line.counts());
-            let (first, last) = (working.next()?, working.next_back()?);
-            (last.t1 - first.t1 >= time.as_secs_f64()).then_some(())
-        });
-    }
-
-    fn stop(mut self) -> Vec<Line> {
-        drop(self.input.take());
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{}", self.read("said"));
-        let lines = ledger(&self.read("ledger"));
-        assert_eq!(lines.last().map(|line| line.op.as_str()), Some("end"));
-        // The moments are compared with this host's clock, which nobody may set meanwhile.
-        let clock = |line: &Line| line.t1 - line.mono;
-        let first = clock(lines.first().unwrap());
-        for line in &lines {
-            assert!(
-                (clock(line) - first).abs() < 0.2,
-                "the clock was set: {line:?}"
-            );
-        }
-        lines
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        let _ = self.child.wait();
-    }
-}
-
-/// How much was done, in words, and how much of it a second.
-fn rate(lines: &[Line]) -> (String, f64) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in lines {
-        *counts.entry(&line.op).or_default() += 1;
-    }
-    let working: Vec<&Line> = lines.iter().filter(|line| line.counts()).collect();
-    let time = working.last().unwrap().t1 - working.first().unwrap().t1;
-    #[expect(clippy::cast_precision_loss, reason = "thousands")]
-    let rate = working.len() as f64 / time;
-    (
-        format!(
-            "{} operations in {time:.0} s, {rate:.1} a second: {counts:?}",
-            working.len()
-        ),
-        rate,
-    )
-}
-
-/// Nobody was disturbed, except by a server that asks to try again.
-fn undisturbed(lines: &[Line]) {
-    let broken: Vec<(&str, &str)> = lines
-        .iter()
-        .filter(|line| line.op == "broken")
-        .map(|line| (line.account.as_str(), line.why.as_str()))
-        .collect();
-    assert!(broken.is_empty(), "{broken:?}");
-}
-
-/// The mailboxes, once everything has arrived that was taken before `window`; without one, before now.
-fn arrived_of(history: &History, window: Option<Span>, what: &str) -> (Verdict, Inventory) {
-    let start = std::time::Instant::now();
-    loop {
-        let inventory = look();
-        let moment = now();
-        let verdict = history.judge(
-            window.unwrap_or(Span {
-                from: moment,
-                to: moment,
-            }),
-            &inventory,
-        );
-        verdict.nothing_wrong(what);
-        if verdict.waiting.is_empty() {
-            return (verdict, inventory);
-        }
-        assert!(
-            start.elapsed() < Duration::from_secs(180),
-            "{what}: {} messages have not arrived:\n{}",
-            verdict.waiting.len(),
-            verdict.waiting.join("\n")
-        );
-        std::thread::sleep(Duration::from_millis(500));
-    }
-}
 
 // --- backup and restore ----------------------------------------------------------------------------------------------------------
 
@@ -338,7 +133,7 @@ fn take_down(server: &Server, file: &Path) -> PathBuf {
 #[test]
 fn a_backup_under_load_comes_back_whole() {
     let _alone = world::alone();
-    let server = server();
+    let server = load::server(&[]);
     perform("seed", &json!({ "count": if full() { 600 } else { 100 } }));
     let (time, forms) = if full() {
         let root = &server.root;
@@ -417,7 +212,7 @@ fn ids(inventory: &Inventory, account: &str) -> BTreeMap<String, usize> {
 #[test]
 fn messages_sent_during_a_restore_arrive() {
     let _alone = world::alone();
-    let server = server();
+    let server = load::server(&[]);
     perform("seed", &json!({ "count": 20 }));
     let form = Form::plain("tar.zst");
     let (file, ..) = backup(&server, &form, Some("earlier"));
@@ -468,7 +263,7 @@ fn messages_sent_during_a_restore_arrive() {
 #[test]
 fn one_deleted_mailbox_comes_back_beside_newer_mail() {
     let _alone = world::alone();
-    let server = server();
+    let server = load::server(&[]);
     perform("seed", &json!({ "count": 20 }));
     perform("post", &json!({ "to": USER, "count": 3 }));
     arrived(23);
@@ -581,7 +376,7 @@ fn sweep_archives(server: &Server) -> usize {
 #[test]
 fn a_killed_backup_leaves_nobody_standing_still() {
     let _alone = world::alone();
-    let server = server();
+    let server = load::server(&[]);
     perform("seed", &json!({ "count": 100 }));
     let note = server.root.file(".mailu/frozen");
     let begun = std::time::Instant::now();

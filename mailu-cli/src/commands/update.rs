@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use mailu_core::host::UpdateOptions;
+use mailu_core::host::{Mailu, Target, UpdateOptions};
 use mailu_core::{Error, has_errors};
 
-use super::chosen;
 use super::install::open_log;
 use crate::args::{Global, Update};
 use crate::output::{Printer, Steps};
 
 pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Update) -> Result<u8, Error> {
-    let (mailu, layout) = chosen(global, &args.which)?;
+    let mailu = Mailu::new(&global.root)?;
+    let target = Target::new(args.which.domain.clone(), args.which.client());
+    let layout = mailu.find_for_update(&target)?;
     let mut options = UpdateOptions::default();
     options.to = args.to;
     options.dry_run = args.dry_run;
     options.undo = args.undo;
+    options.settings.clone_from(&args.set);
     options.without_database = args.without_database;
     options.wait = args.wait.map(Duration::from_secs);
     let log = if options.dry_run {

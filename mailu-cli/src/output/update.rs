@@ -19,6 +19,12 @@ impl Printer {
                     backup.display()
                 ));
             }
+            if let (Some(kept), Some(command)) = (&done.kept, &done.remove_command) {
+                self.line(format_args!(
+                    "kept: {} (what was there before; `{command}` removes it)",
+                    kept.display()
+                ));
+            }
             let still = done
                 .stood_still_seconds
                 .map(|seconds| format!("; mail waited {seconds} s"))

@@ -53,12 +53,17 @@ const SHOWN_LINES: usize = 12;
 pub struct UpOptions {
     /// How long each service may take to become ready, instead of what is usual for it.
     pub wait: Option<Duration>,
+    /// Whether containers stay that were made from this directory by somebody else: they may be needed again.
+    pub(super) leave_others: bool,
 }
 
 impl UpOptions {
     /// With a patience for each service.
     pub fn new(wait: Option<Duration>) -> Self {
-        Self { wait }
+        Self {
+            wait,
+            leave_others: false,
+        }
     }
 }
 
@@ -211,7 +216,7 @@ fn changes_containers(plan: &Plan) -> bool {
 }
 
 /// Where Compose notes the directory that a container comes from.
-const WORKING_DIRECTORY: &str = "com.docker.compose.project.working_dir";
+pub(super) const WORKING_DIRECTORY: &str = "com.docker.compose.project.working_dir";
 
 /// A run that brings a deployment up.
 pub(super) struct Up<'a> {
@@ -486,6 +491,7 @@ impl<'a> Up<'a> {
             .docker
             .containers()?
             .into_iter()
+            .filter(|_| !self.options.leave_others)
             .filter(|container| container.labels.get(WORKING_DIRECTORY) == Some(&here))
             .filter_map(|container| container.project)
             .filter(|project| *project != self.project)

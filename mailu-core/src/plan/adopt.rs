@@ -6,7 +6,7 @@ use crate::env::table;
 /// Puts `value`, which stands for `name` in `mailu.env` or `.env`, into `document`.
 ///
 /// Fails with the reason where the variable follows from several keys, or from where the deployment lies.
-pub(super) fn adopt(document: &mut Document, name: &str, value: &str) -> Result<(), String> {
+pub(crate) fn adopt(document: &mut Document, name: &str, value: &str) -> Result<(), String> {
     let mut set = |key: &str, typed: &str| document.set_typed(key, typed);
     let without = |dropped: &[&str]| {
         value

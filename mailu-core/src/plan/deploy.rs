@@ -130,7 +130,8 @@ fn foreign(layout: &Layout, observed: &Observed) -> Result<(), Error> {
             found.join(", ")
         ),
     )
-    .hint("move the directory away, or install under another mail host or client; nothing was changed"))
+    .hint(format!("if AgencyStack's installer made it: `{}` takes it over, with its mail", layout.command("update")))
+    .hint("or move the directory away, or install under another mail host or client; nothing was changed"))
 }
 
 /// What we wrote last, and what an interrupted run was about to write.

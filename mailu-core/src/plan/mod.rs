@@ -25,6 +25,7 @@ use crate::names::EmailDomain;
 use crate::network::Drawn;
 use crate::secret::Secret;
 
+pub(crate) use adopt::adopt;
 pub use certificates::certificates;
 pub use certificates::origin;
 pub use deploy::STARTING;

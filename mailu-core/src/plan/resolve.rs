@@ -285,7 +285,7 @@ fn adopt_variable(
             .hint("leave it where it is: it stays there on every run"),
         ));
     }
-    adopt::adopt(document, name, &value.text).map_err(|reason| {
+    adopt(document, name, &value.text).map_err(|reason| {
         Box::new(
             Finding::error(
                 "adopt.impossible",

@@ -113,21 +113,25 @@ impl Releases {
 pub struct Item {
     /// Its path in the deployment.
     pub path: String,
-    /// The copy, by file system and number, so that it is known wherever it is.
-    pub copy: (u64, u64),
+    /// The original, by file system and number, so that it is known wherever it is. The copy gets another number with every change.
+    pub original: (u64, u64),
 }
 
 impl Item {
-    /// What is called `path`, with its copy.
-    pub fn new(path: impl Into<String>, copy: (u64, u64)) -> Self {
+    /// What is called `path`.
+    pub fn new(path: impl Into<String>, original: (u64, u64)) -> Self {
         Self {
             path: path.into(),
-            copy,
+            original,
         }
     }
 }
 
 /// The note itself. It lies beside the deployment, because that changes its place.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts, which do not depend on each other"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Journal {
@@ -164,6 +168,9 @@ pub struct Journal {
     /// Of an update: the releases. Without them it is a restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Releases>,
+    /// Of an update: whether it takes over what `AgencyStack`'s old installer made, whose directory is `file`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub migration: bool,
     /// Of an update: what changes places, each by itself. Mail stays where it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
@@ -198,6 +205,7 @@ impl Journal {
             queued: Vec::new(),
             accounts: Vec::new(),
             update: None,
+            migration: false,
             items: Vec::new(),
             names: Vec::new(),
             passed: Vec::new(),
@@ -211,6 +219,11 @@ impl Journal {
             update: Some(releases),
             ..Self::new(file, Scope::Everything, stamp)
         }
+    }
+
+    /// Whether it changes the deployment's files in their directory, and leaves mail where it is.
+    pub fn in_its_directory(&self) -> bool {
+        self.update.is_some() && !self.migration
     }
 
     /// The verb that wrote it, and that finishes it.

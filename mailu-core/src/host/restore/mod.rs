@@ -3,6 +3,7 @@
 mod byhand;
 mod carry;
 mod mailbox;
+mod migrate;
 mod places;
 mod power;
 mod source;
@@ -388,13 +389,17 @@ impl<'a> Restoring<'a> {
         let numbered = (2..100).map(|number| format!("{now}-{number}"));
         std::iter::once(now.clone())
             .chain(numbered)
-            .find(|stamp| self.kept(stamp).iter().all(|path| !path.exists()))
+            .find(|stamp| {
+                self.kept("restore", stamp)
+                    .iter()
+                    .all(|path| !path.exists())
+            })
             .unwrap_or(now)
     }
 
     /// Where what was there before is put: among the backups, or beside the deployment.
-    fn kept(&self, stamp: &str) -> [PathBuf; 2] {
-        let name = format!("before-restore-{stamp}");
+    fn kept(&self, verb: &str, stamp: &str) -> [PathBuf; 2] {
+        let name = format!("before-{verb}-{stamp}");
         let beside = format!(".{}.{name}", self.layout.mail_host());
         [
             self.layout.backups().join(name),
@@ -655,11 +660,17 @@ impl<'a> Restoring<'a> {
         }
         if journal.state < State::Swapping {
             self.hold()?;
-            if journal.update.is_some() {
+            if journal.in_its_directory() {
                 self.copied(journal)?;
             } else {
+                if journal.migration {
+                    self.migrated(journal)?;
+                }
                 if journal.replaces && journal.scope == Scope::Everything && !journal.exact {
                     out.carried = self.carried()?;
+                }
+                if journal.migration {
+                    migrate::own_mail(&self.places.stage.join("data/mail"))?;
                 }
                 journal.queued = carry::queued(&self.places.stage)?;
             }
@@ -680,7 +691,9 @@ impl<'a> Restoring<'a> {
             journal.state = State::Proven;
             self.places.note(journal)?;
         }
-        newer_mailboxes(journal, out);
+        if !journal.migration {
+            newer_mailboxes(journal, out);
+        }
         self.put_away(journal, out)?;
         out.performed = true;
         Ok(())
@@ -698,11 +711,14 @@ impl<'a> Restoring<'a> {
 
     /// Puts what was there before where backups are, and forgets the restore. What an update has replaced is in the backup that it took.
     fn put_away(&mut self, journal: &Journal, out: &mut Restored) -> Result<(), Error> {
-        let places = &self.places;
-        if journal.update.is_some() {
-            return places.clear();
+        if journal.in_its_directory() {
+            return self.places.clear();
         }
-        let [mut there, beside] = self.kept(&journal.stamp);
+        if journal.migration {
+            self.remove_old()?;
+        }
+        let places = &self.places;
+        let [mut there, beside] = self.kept(journal.verb(), &journal.stamp);
         if beside.exists() {
             there.clone_from(&beside);
         }
@@ -789,7 +805,7 @@ impl<'a> Restoring<'a> {
         let in_place = swap::is_in_place(&self.places, journal)?;
         if in_place {
             self.stop_restored(journal)?;
-            let keeps_mail = journal.update.is_some() || journal.scope != Scope::Everything;
+            let keeps_mail = journal.in_its_directory() || journal.scope != Scope::Everything;
             if journal.replaces && was >= State::Starting && !keeps_mail {
                 // Mail that the restored server took in belongs to what was there before, too.
                 let progress = &mut *self.progress;

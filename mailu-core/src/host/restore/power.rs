@@ -52,7 +52,7 @@ impl Restoring<'_> {
     }
 
     /// The names under which Compose knows the deployment, by the files at both places.
-    fn projects(&self) -> BTreeSet<String> {
+    pub(super) fn projects(&self) -> BTreeSet<String> {
         [&self.places.live, &self.places.stage]
             .into_iter()
             .filter_map(|base| {
@@ -74,6 +74,7 @@ impl Restoring<'_> {
         for project in self.projects() {
             all.extend(docker.project(&project)?);
         }
+        all.extend(self.old_containers(docker)?);
         Ok(all)
     }
 
@@ -183,7 +184,8 @@ impl Restoring<'_> {
                 perform(&deployment.plan, &mut Disk, privileged, self.progress)?;
             }
         }
-        let options = UpOptions::new(self.wait);
+        let mut options = UpOptions::new(self.wait);
+        options.leave_others = journal.migration;
         let mut run = up_with(&self.layout, &options, self.progress, &self.locks)?;
         if !run.installed {
             let (code, what) = match journal.update {
@@ -310,7 +312,9 @@ impl Restoring<'_> {
             return Err(error);
         }
         self.hold()?;
-        if !journal.replaces && self.places.live.join("docker-compose.yml").is_file() {
+        if (!journal.replaces || journal.migration)
+            && self.places.live.join("docker-compose.yml").is_file()
+        {
             let compose = Compose::required()?.holding(&self.locks);
             let progress = &mut *self.progress;
             compose.run(
@@ -329,7 +333,7 @@ impl Restoring<'_> {
         }
         let docker = Docker::connect()?;
         self.say("starting what ran before");
-        if changed {
+        if changed && !journal.migration {
             let options = UpOptions::new(self.wait);
             let run = up_with(&self.layout, &options, self.progress, &self.locks)?;
             return match run

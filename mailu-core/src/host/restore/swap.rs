@@ -13,7 +13,16 @@ struct Pair {
     live: PathBuf,
     stage: PathBuf,
     aside: PathBuf,
-    restored: (u64, u64),
+    known: Known,
+}
+
+/// By what it is known whether two have changed places.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// The number of what takes the place.
+    Restored((u64, u64)),
+    /// The number of what was there: what took its place may have been written anew since.
+    Original((u64, u64)),
 }
 
 fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
@@ -21,13 +30,13 @@ fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
         live: places.live.clone(),
         stage: places.stage.clone(),
         aside: places.aside.clone(),
-        restored,
+        known: Known::Restored(restored),
     });
     let secrets = journal.secrets.map(|restored| Pair {
         live: places.live_secrets.clone(),
         stage: places.stage_secrets.clone(),
         aside: places.aside_secrets.clone(),
-        restored,
+        known: Known::Restored(restored),
     });
     let items = journal.items.iter().map(|item| {
         let stage = places.copy_of(&item.path);
@@ -37,7 +46,7 @@ fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
             live: places.live.join(&item.path),
             stage,
             aside: aside.into(),
-            restored: item.copy,
+            known: Known::Original(item.original),
         }
     });
     deployment.into_iter().chain(secrets).chain(items).collect()
@@ -58,7 +67,10 @@ impl Pair {
     }
 
     fn is_in_place(&self) -> Result<bool, Error> {
-        Ok(identity(&self.live)? == Some(self.restored))
+        Ok(match self.known {
+            Known::Restored(number) => identity(&self.live)? == Some(number),
+            Known::Original(number) => identity(&self.stage)? == Some(number),
+        })
     }
 
     fn forward(&self) -> Result<(), Error> {
@@ -77,9 +89,11 @@ impl Pair {
         if !self.is_in_place()? {
             return Ok(());
         }
-        match identity(&self.stage)? {
-            Some(_) => exchange(&self.stage, &self.live, &self.aside),
-            None => rename(&self.live, &self.stage),
+        match (identity(&self.stage)?, identity(&self.live)?) {
+            (Some(_), Some(_)) => exchange(&self.stage, &self.live, &self.aside),
+            // Somebody removed what took its place.
+            (Some(_), None) => rename(&self.stage, &self.live),
+            (None, _) => rename(&self.live, &self.stage),
         }
     }
 }
@@ -269,8 +283,8 @@ mod tests {
             write(&places.copy_of(name), "new");
         }
         for name in ["mailu.toml", "data/admin"] {
-            let copy = identity(&places.copy_of(name)).unwrap().unwrap();
-            journal.items.push(Item::new(name, copy));
+            let original = identity(&places.live.join(name)).unwrap().unwrap();
+            journal.items.push(Item::new(name, original));
         }
         let there = |path: &str| fs::read_to_string(places.live.join(path)).unwrap();
         for (now, beside) in [("new", "old"), ("old", "new"), ("new", "old")] {
@@ -284,6 +298,12 @@ mod tests {
                 back(&places, &journal).unwrap();
             }
             assert_eq!(is_in_place(&places, &journal).unwrap(), now == "new");
+            if now == "new" {
+                // As whoever changes it does.
+                let text = there("mailu.toml");
+                fs::remove_file(&live).unwrap();
+                fs::write(&live, text).unwrap();
+            }
             assert_eq!(there("mailu.toml"), now);
             assert_eq!(there("data/admin/main.db"), now);
             assert_eq!(who(&places.live_secrets), now);

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::migrate;
 use super::places::{Alone, UPDATING, identity, listed, private, refused, remove, unfinished};
 use super::stage::{self, Unpacking};
 use super::{MARGIN, OF_A_MEMBER, QUEUE, Restoring, SIGNATURES, empty};
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::config::edit::Document;
 use crate::config::units::Version;
 use crate::delivery::Outcome;
+use crate::dns::PublicKeys;
 use crate::engine::State as Running;
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
@@ -32,8 +34,10 @@ use crate::host::root::{Mailu, prepare};
 use crate::host::up::going_on;
 use crate::host::{files, hints, observe};
 use crate::paths::{DIRECTORIES, Layout};
-use crate::plan::{Nothing, Request};
+use crate::plan::{Deployment, Nothing, Request};
+use crate::render::{Rendered, render};
 use crate::restore::{Course, Item, Journal, Releases, Restored};
+use crate::secret::Secrets;
 use crate::start::{self, Wanted};
 use crate::update::{self, Facts, Updated};
 
@@ -49,6 +53,8 @@ pub struct UpdateOptions {
     pub undo: bool,
     /// Where accounts are in another database: update without a way back for it.
     pub without_database: bool,
+    /// Of a deployment of `AgencyStack`'s old installer: keys of `mailu.toml` to set, as typed, where its files do not say what is wanted.
+    pub settings: Vec<(String, String)>,
     /// How long each service may take to become ready, instead of what is usual for it.
     pub wait: Option<Duration>,
 }
@@ -127,13 +133,17 @@ impl Mailu {
                 layout.command("update")
             )));
         }
-        let mut out = run.update(options)?;
+        let mut out = if migrate::is_old(&layout.directory()) {
+            run.migrate(options)?
+        } else {
+            run.update(options)?
+        };
         out.recovered = recovered;
         Ok(out)
     }
 }
 
-fn outcome(layout: &Layout, releases: &Releases, done: Restored) -> Updated {
+pub(super) fn outcome(layout: &Layout, releases: &Releases, done: Restored) -> Updated {
     let mut out = Updated::new(
         layout.mail_host().to_string(),
         layout.client().map(ToString::to_string),
@@ -144,6 +154,8 @@ fn outcome(layout: &Layout, releases: &Releases, done: Restored) -> Updated {
     out.performed = done.performed;
     out.recovered = done.recovered;
     out.run = done.run;
+    out.kept = done.kept;
+    out.remove_command = done.remove_command;
     out.findings = done.findings;
     out
 }
@@ -358,7 +370,7 @@ impl Restoring<'_> {
     }
 
     /// Gets an image. Docker's own program does it, because that knows how to log in at a registry.
-    fn pull(&mut self, image: &str) -> Result<(), Error> {
+    pub(super) fn pull(&mut self, image: &str) -> Result<(), Error> {
         self.say(&format!("getting {image}"));
         let failed = |said: &str| {
             let known = start::explain(said);
@@ -493,8 +505,8 @@ impl Restoring<'_> {
         self.staged_lock()?;
         self.set_release(journal)?;
         for source in sources {
-            if let Some(copy) = identity(&places.copy_of(&source.path))? {
-                journal.items.push(Item::new(source.path, copy));
+            if let Some(original) = identity(&places.live.join(&source.path))? {
+                journal.items.push(Item::new(source.path, original));
             }
         }
         journal.secrets = identity(&places.stage_secrets)?;
@@ -583,24 +595,34 @@ impl Restoring<'_> {
     }
 }
 
+/// The images that a deployment needs which is not there yet.
+pub(super) fn images(config: &Config) -> Result<Vec<String>, Error> {
+    let rendered = render(config, &Secrets::default(), &PublicKeys::default())?;
+    images_of(config, &rendered, &EnvFile::default())
+}
+
 /// The images that a planned deployment needs.
-fn wanted(layout: &Layout, planned: &crate::plan::Deployment) -> Result<Vec<String>, Error> {
-    let files = planned.rendered.files(&planned.config)?;
+fn wanted(layout: &Layout, planned: &Deployment) -> Result<Vec<String>, Error> {
+    let there = fs::read_to_string(layout.file(".env")).unwrap_or_default();
+    let there = EnvFile::parse(&there).unwrap_or_default();
+    images_of(&planned.config, &planned.rendered, &there)
+}
+
+/// The same, of what was rendered and the `.env` that is there: where images come from may have been set by hand.
+fn images_of(config: &Config, rendered: &Rendered, there: &EnvFile) -> Result<Vec<String>, Error> {
+    let files = rendered.files(config)?;
     let mut text = files
         .iter()
         .find(|file| file.path == ".env")
         .map(|file| file.text.clone())
         .unwrap_or_default();
-    // Where images come from may be set by hand.
-    let there = fs::read_to_string(layout.file(".env")).unwrap_or_default();
-    let there = EnvFile::parse(&there).unwrap_or_default();
     for name in ["DOCKER_ORG", "DOCKER_PREFIX"] {
         if let Some(value) = there.get(name).filter(|value| !value.text.is_empty()) {
             let _ = writeln!(text, "{name}={}", value.text);
         }
     }
     let env = EnvFile::parse(&text).unwrap_or_default();
-    let all: Vec<Wanted> = compose::build(&planned.config)
+    let all: Vec<Wanted> = compose::build(config)
         .services
         .iter()
         .map(|service| Wanted::new(service, &EnvFile::default(), &env))
@@ -630,7 +652,7 @@ fn skipped(path: &str) -> bool {
 }
 
 /// What a copy of `from` takes.
-fn weight(from: &Path, path: &str) -> Result<u64, Error> {
+pub(super) fn weight(from: &Path, path: &str) -> Result<u64, Error> {
     let there = match fs::symlink_metadata(from) {
         Ok(there) => there,
         // Services go on, and what they had a moment ago may be gone.
@@ -653,7 +675,12 @@ fn weight(from: &Path, path: &str) -> Result<u64, Error> {
 }
 
 /// Copies `from`, which is `path` in the deployment, to `to`.
-fn copy(unpacking: &mut Unpacking, from: &Path, to: &Path, path: &str) -> Result<(), Error> {
+pub(super) fn copy(
+    unpacking: &mut Unpacking,
+    from: &Path,
+    to: &Path,
+    path: &str,
+) -> Result<(), Error> {
     let there =
         fs::symlink_metadata(from).map_err(|error| files::failed("look at", from, error))?;
     let kind = if there.is_dir() {
