@@ -380,6 +380,9 @@ pub(crate) fn snapshot(directory: &Path) -> Snapshot {
                     .map(|entry| entry.unwrap().path()),
             );
             all.insert(name, head);
+        } else if metadata.is_symlink() {
+            let target = std::fs::read_link(&path).unwrap();
+            all.insert(name, format!("{head} -> {}", target.display()));
         } else {
             let content = std::fs::read(&path).unwrap();
             all.insert(

@@ -113,16 +113,16 @@ impl Releases {
 pub struct Item {
     /// Its path in the deployment.
     pub path: String,
-    /// The copy, by file system and number, so that it is known wherever it is.
-    pub copy: (u64, u64),
+    /// What was there, by file system and number, so that it is known wherever it is. The copy will not do: files are replaced when they change.
+    pub original: (u64, u64),
 }
 
 impl Item {
-    /// What is called `path`, with its copy.
-    pub fn new(path: impl Into<String>, copy: (u64, u64)) -> Self {
+    /// What is called `path`.
+    pub fn new(path: impl Into<String>, original: (u64, u64)) -> Self {
         Self {
             path: path.into(),
-            copy,
+            original,
         }
     }
 }

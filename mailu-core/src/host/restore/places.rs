@@ -89,12 +89,24 @@ impl Places {
         files::write_atomically(&mut Disk, &self.journal, 0o600, None, text.as_bytes())
     }
 
+    /// Removes what was unpacked or copied, or what has changed places with it.
+    pub(super) fn remove_copies(&self) -> Result<(), Error> {
+        for path in [
+            &self.stage,
+            &self.aside,
+            &self.stage_data,
+            &self.stage_secrets,
+            &self.aside_secrets,
+        ] {
+            remove(path)?;
+        }
+        Ok(())
+    }
+
     /// Removes everything of a restore: what is left beside the deployment, then the note.
     pub(super) fn clear(&self) -> Result<(), Error> {
         // The lock stays until the note is gone, or another run could begin while this one is not over.
-        for path in [&self.stage, &self.aside, &self.stage_data] {
-            remove(path)?;
-        }
+        self.remove_copies()?;
         remove(self.work_secrets())?;
         // What a run left that was killed while it wrote the note.
         let unwritten = beside(&self.journal, crate::plan::TEMPORARY_SUFFIX);
@@ -196,6 +208,13 @@ pub(super) struct Alone {
 }
 
 impl Alone {
+    /// For a run that begins: none that was interrupted may have left its note since somebody last looked.
+    pub(super) fn begin(layout: &Layout, places: &Places) -> Result<Self, Error> {
+        let alone = Self::take(places)?;
+        refuse_unfinished(layout)?;
+        Ok(alone)
+    }
+
     pub(super) fn take(places: &Places) -> Result<Self, Error> {
         let path = places.lock();
         loop {

@@ -13,7 +13,15 @@ struct Pair {
     live: PathBuf,
     stage: PathBuf,
     aside: PathBuf,
-    restored: (u64, u64),
+    known: Known,
+}
+
+/// By what it is told which of the two is in place.
+enum Known {
+    /// What takes the place.
+    Restored((u64, u64)),
+    /// What was there.
+    Original((u64, u64)),
 }
 
 fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
@@ -21,13 +29,13 @@ fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
         live: places.live.clone(),
         stage: places.stage.clone(),
         aside: places.aside.clone(),
-        restored,
+        known: Known::Restored(restored),
     });
     let secrets = journal.secrets.map(|restored| Pair {
         live: places.live_secrets.clone(),
         stage: places.stage_secrets.clone(),
         aside: places.aside_secrets.clone(),
-        restored,
+        known: Known::Restored(restored),
     });
     let items = journal.items.iter().map(|item| {
         let stage = places.copy_of(&item.path);
@@ -37,7 +45,7 @@ fn pairs(places: &Places, journal: &Journal) -> Vec<Pair> {
             live: places.live.join(&item.path),
             stage,
             aside: aside.into(),
-            restored: item.copy,
+            known: Known::Original(item.original),
         }
     });
     deployment.into_iter().chain(secrets).chain(items).collect()
@@ -58,7 +66,10 @@ impl Pair {
     }
 
     fn is_in_place(&self) -> Result<bool, Error> {
-        Ok(identity(&self.live)? == Some(self.restored))
+        Ok(match self.known {
+            Known::Restored(restored) => identity(&self.live)? == Some(restored),
+            Known::Original(original) => identity(&self.stage)? == Some(original),
+        })
     }
 
     fn forward(&self) -> Result<(), Error> {
@@ -77,9 +88,11 @@ impl Pair {
         if !self.is_in_place()? {
             return Ok(());
         }
-        match identity(&self.stage)? {
-            Some(_) => exchange(&self.stage, &self.live, &self.aside),
-            None => rename(&self.live, &self.stage),
+        match (identity(&self.stage)?, identity(&self.live)?) {
+            (Some(_), Some(_)) => exchange(&self.stage, &self.live, &self.aside),
+            (None, _) => rename(&self.live, &self.stage),
+            // What took the place is gone.
+            (_, None) => rename(&self.stage, &self.live),
         }
     }
 }
@@ -111,9 +124,10 @@ pub(super) fn back(places: &Places, journal: &Journal) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether any of what was restored, or copied for an update, is in its place.
+/// Whether any of what was restored, or copied for an update, is in its place. What was interrupted halfway is settled first.
 pub(super) fn is_in_place(places: &Places, journal: &Journal) -> Result<bool, Error> {
     for pair in pairs(places, journal) {
+        pair.settle()?;
         if pair.is_in_place()? {
             return Ok(true);
         }
@@ -269,8 +283,8 @@ mod tests {
             write(&places.copy_of(name), "new");
         }
         for name in ["mailu.toml", "data/admin"] {
-            let copy = identity(&places.copy_of(name)).unwrap().unwrap();
-            journal.items.push(Item::new(name, copy));
+            let original = identity(&places.live.join(name)).unwrap().unwrap();
+            journal.items.push(Item::new(name, original));
         }
         let there = |path: &str| fs::read_to_string(places.live.join(path)).unwrap();
         for (now, beside) in [("new", "old"), ("old", "new"), ("new", "old")] {

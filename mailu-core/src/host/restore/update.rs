@@ -109,7 +109,9 @@ impl Mailu {
             }
             let done = run.recover(options.undo)?;
             if goes_on || options.undo {
-                return Ok(outcome(layout, &releases, done));
+                let mut out = outcome(layout, &releases, done);
+                out.backup = Some(journal.file);
+                return Ok(out);
             }
             recovered = done.recovered;
             run = Restoring::new(self, layout, options.wait, progress);
@@ -167,7 +169,7 @@ impl Restoring<'_> {
         if from == to {
             return Ok(out);
         }
-        self.can_start(true)?;
+        self.can_start()?;
         let docker = Docker::connect()?;
         let (facts, images) = self.about_update(&docker, from, to, options)?;
         out.findings = update::judge(&facts);
@@ -210,11 +212,17 @@ impl Restoring<'_> {
             .map_err(unchanged)?;
         out.findings.extend(taken.findings);
 
-        let _alone = Alone::take(&self.places)?;
-        self.own_lock()?;
+        let _alone = Alone::begin(&layout, &self.places)?;
         let mut journal = Journal::of_update(taken.file.clone(), releases, self.stamp());
         journal.passed = passed;
-        self.places.note(&journal)?;
+        let ready = self
+            .own_lock()
+            .and_then(|()| self.still_so(from))
+            .and_then(|()| self.places.note(&journal));
+        if let Err(error) = ready {
+            self.places.clear()?;
+            return Err(unchanged(error));
+        }
         let begun = Instant::now();
         let mut done = empty(&layout);
         match self.onward(&mut journal, &mut done) {
@@ -231,6 +239,49 @@ impl Restoring<'_> {
         out.stood_still_seconds = Some(begun.elapsed().as_secs());
         out.run = done.run;
         out.findings.extend(done.findings);
+        Ok(out)
+    }
+
+    /// What was found out before the backup, which took a while and has taken room.
+    fn still_so(&self, from: Version) -> Result<(), Error> {
+        let (config, _) = self.mailu.config(&self.layout)?;
+        let now = self.release(&config);
+        if now != from {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.meanwhile",
+                format!("go on from Mailu {from}: another run made it {now} meanwhile"),
+            )
+            .hint("run the same command again"));
+        }
+        let facts = Facts {
+            needed: self.needed(&self.sources()?)?,
+            free: stage::free(&self.places.live.join("data")),
+            ..Facts::new(
+                self.layout.mail_host().to_string(),
+                self.layout.directory(),
+                from,
+                from,
+            )
+        };
+        let findings = update::judge(&facts);
+        if has_errors(&findings) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.refused",
+                "copy databases and settings, now that the backup is there: that cannot be done",
+            )
+            .findings(findings));
+        }
+        Ok(())
+    }
+
+    /// The bytes that copies take.
+    fn needed(&self, sources: &[Source]) -> Result<u64, Error> {
+        let mut out = MARGIN + weight(&self.places.live_secrets, "")?;
+        for source in sources {
+            out += weight(&self.places.live.join(&source.path), &source.path)?;
+        }
         Ok(out)
     }
 
@@ -284,19 +335,13 @@ impl Restoring<'_> {
             .steps
             .iter()
             .filter_map(|step| step.path.strip_prefix(layout.directory()).ok())
+            // Our own notes change with every comment in mailu.toml.
+            .filter(|path| !path.starts_with(".mailu"))
             .map(|path| path.display().to_string())
             .collect();
         let sources = self.sources()?;
-        facts.elsewhere = sources
-            .iter()
-            .filter(|source| !source.movable)
-            .map(|source| source.path.clone())
-            .collect();
-        let mut needed = MARGIN;
-        for source in &sources {
-            needed += weight(&self.places.live.join(&source.path), &source.path)?;
-        }
-        facts.needed = needed;
+        facts.elsewhere = self.immovable()?;
+        facts.needed = self.needed(&sources)?;
         facts.free = stage::free(&self.places.live.join("data"));
         let images = wanted(&layout, &planned)?;
         for image in images {
@@ -413,6 +458,26 @@ impl Restoring<'_> {
         }
     }
 
+    /// What its parent directory cannot exchange: a link, or a file system of its own.
+    fn immovable(&self) -> Result<Vec<String>, Error> {
+        let mut out: Vec<String> = self
+            .sources()?
+            .into_iter()
+            .filter(|source| !source.movable)
+            .map(|source| source.path)
+            .collect();
+        // What is copied lies beside the deployment, and beside the secrets.
+        let device = |path: &Path| fs::metadata(path).map(|there| there.dev()).ok();
+        for path in [&self.places.live, &self.places.live_secrets] {
+            let parent = path.parent().unwrap_or(path);
+            let link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+            if path.exists() && (link || device(path) != device(parent)) {
+                out.push(path.display().to_string());
+            }
+        }
+        Ok(out)
+    }
+
     /// What an update may change: everything but mail, its queue, what can be had again, and what is nobody's we know.
     fn sources(&self) -> Result<Vec<Source>, Error> {
         let live = &self.places.live;
@@ -426,10 +491,15 @@ impl Restoring<'_> {
             if path == "data" || !ours {
                 continue;
             }
-            // A link goes with what it leads to; that stays where it is.
             let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            // Nobody here writes what somebody has added for Compose: a link to it goes as it is.
+            let theirs = OVERRIDES.contains(&path.as_str());
             out.push(Source {
-                movable: link || device(&entry.path()) == device(live),
+                movable: if link {
+                    theirs
+                } else {
+                    device(&entry.path()) == device(live)
+                },
                 path,
             });
         }
@@ -453,15 +523,7 @@ impl Restoring<'_> {
     /// Copies what the new release may change, beside the originals, and sets the release in the copy of `mailu.toml`. Services stand still.
     pub(super) fn copied(&mut self, journal: &mut Journal) -> Result<(), Error> {
         let places = self.places.clone();
-        for left in [
-            &places.stage,
-            &places.aside,
-            &places.stage_data,
-            &places.stage_secrets,
-            &places.aside_secrets,
-        ] {
-            remove(left)?;
-        }
+        places.remove_copies()?;
         for directory in [&places.stage, &places.stage_data] {
             private(directory)?;
         }
@@ -493,8 +555,10 @@ impl Restoring<'_> {
         self.staged_lock()?;
         self.set_release(journal)?;
         for source in sources {
-            if let Some(copy) = identity(&places.copy_of(&source.path))? {
-                journal.items.push(Item::new(source.path, copy));
+            let original = identity(&places.live.join(&source.path))?;
+            let copied = identity(&places.copy_of(&source.path))?.is_some();
+            if let Some(original) = original.filter(|_| copied) {
+                journal.items.push(Item::new(source.path, original));
             }
         }
         journal.secrets = identity(&places.stage_secrets)?;
@@ -534,7 +598,8 @@ impl Restoring<'_> {
 
     /// Removes what has come beside the originals since an update put copies in their place. They are back already.
     pub(super) fn remove_new(&self, journal: &Journal) -> Result<(), Error> {
-        if journal.update.is_none() {
+        // Before anything changed places it was not noted what there was.
+        if journal.update.is_none() || journal.names.is_empty() {
             return Ok(());
         }
         let before: BTreeSet<&str> = journal.names.iter().map(String::as_str).collect();
