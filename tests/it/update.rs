@@ -1,14 +1,17 @@
 //! `mailu update`, against an engine that plays a script.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use serde_json::Value;
 
 use crate::fake_engine::{FakeEngine, Fate};
 use crate::interrupted::{self, Killer, counted, inventory, noted};
 use crate::kill::{copy, without_date};
-use crate::support::{Root, Run, Snapshot, files_below, snapshot, succeed};
+use crate::support::{Root, Run, Snapshot, files_below, may_mount, snapshot, succeed};
 use crate::up::{self, Admin, QUIET};
 
 const OLD: &str = "2024.06.55";
@@ -46,7 +49,10 @@ fn running() -> (Root, FakeEngine) {
 
 /// The same, with what its admin knows.
 fn with_admin() -> (Root, FakeEngine, Admin) {
-    let root = Root::new();
+    running_at(Root::new())
+}
+
+fn running_at(root: Root) -> (Root, FakeEngine, Admin) {
     let (engine, admin) = up::engine(&root);
     let version = format!("--set=version={OLD}");
     up::run(&root, &engine, &[&QUIET[..], &[&version]].concat()).expect_code(0);
@@ -340,7 +346,7 @@ fn what_cannot_be_done_is_refused_and_nothing_is_changed() {
     let toml = root.read("mailu.toml");
     root.run(&["config", "set", "limits.message_size=60MB"])
         .expect_code(0);
-    refused(&root, &engine, &[], "update.edited", &["edit.conflict"]);
+    refused(&root, &engine, &[], "update.edited", &["update.conflict"]);
     root.write("mailu.toml", &toml);
     root.write("mailu.env", &env);
 
@@ -461,106 +467,286 @@ fn killed_when(root: &Root, engine: &FakeEngine, is: impl Fn() -> bool) {
     interrupted::killed_when(engine.reach(&mut root.command(&["update"])), is);
 }
 
-/// Calls that change files, and at how many of each the program is killed.
-const CALLS: [(&str, usize); 7] = [
-    ("rename", 16),
-    ("renameat2", 4),
-    ("fsync", 10),
-    ("syncfs", 3),
-    ("mkdir", 6),
-    ("unlink,unlinkat", 8),
-    ("openat", 8),
-];
+/// Where calls that change files are made, and at how many of each the program is killed.
+type Calls = [(&'static str, usize)];
+
+/// A deployment as it is before an update, as often as it is wanted.
+struct Seed {
+    root: Root,
+    accounts: Value,
+    before: Snapshot,
+}
+
+impl Seed {
+    fn new() -> Self {
+        let (root, _, admin) = with_admin();
+        let before = inventory(&root.path());
+        let accounts = admin.lock().unwrap().clone();
+        Self {
+            root,
+            accounts,
+            before,
+        }
+    }
+
+    fn fresh(&self) -> (Root, FakeEngine) {
+        let root = Root::new();
+        copy(&self.root.path(), &root.path());
+        let (engine, admin) = up::engine(&root);
+        admin.lock().unwrap().clone_from(&self.accounts);
+        engine.up(&root.file(""));
+        changes_on_start(&root, &engine);
+        (root, engine)
+    }
+
+    /// Kills updates all along their way, and has `next` judge what it finds of each. Returns how often which state was noted.
+    fn sweep(
+        &self,
+        calls: &Calls,
+        prepare: impl Fn(&FakeEngine) + Sync,
+        next: impl Fn(&Root, &FakeEngine, usize, Option<&str>, &str) + Sync,
+    ) -> BTreeMap<String, usize> {
+        let command = |root: &Root, engine: &FakeEngine| {
+            let mut command = root.command(&["update", "--wait=5"]);
+            engine.reach(&mut command);
+            command
+        };
+        let (root, engine) = self.fresh();
+        prepare(&engine);
+        let names: Vec<&str> = calls.iter().map(|(call, _)| *call).collect();
+        let counts = counted(&command(&root, &engine), &names, &root.beside("log", ""));
+        let mut killers = Vec::new();
+        for ((call, times), count) in calls.iter().zip(counts) {
+            assert!(count > 0, "{call} is never called");
+            let numbers = (1..=count).rev().step_by(count.div_ceil(*times));
+            killers.extend(numbers.map(|number| Killer::new(call, number)));
+        }
+        let states = Mutex::new(BTreeMap::new());
+        let one = |number: usize, killer: &Killer| {
+            let (root, engine) = self.fresh();
+            prepare(&engine);
+            if !killer.kills(&command(&root, &engine)) {
+                // Threads share the work differently each time.
+                return;
+            }
+            let state = noted(&root);
+            let known = state.clone().unwrap_or_default();
+            *states.lock().unwrap().entry(known).or_insert(0) += 1;
+            let what = format!("{killer} in {state:?}");
+            next(&root, &engine, number, state.as_deref(), &what);
+        };
+        // Most of the time it is waited for something.
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let (killers, one) = (&killers, &one);
+                scope.spawn(move || {
+                    for (number, killer) in killers.iter().enumerate().skip(part).step_by(4) {
+                        one(number, killer);
+                    }
+                });
+            }
+        });
+        states.into_inner().unwrap()
+    }
+}
 
 /// The program, killed by the kernel all along its way: the next run says what it found, and finishes or goes back.
 #[test]
 fn killed_anywhere_it_is_finished_or_taken_back() {
-    let (seed, first, admin) = with_admin();
-    let before = inventory(&seed.path());
-    let accounts = admin.lock().unwrap().clone();
-    let fresh = || {
-        let root = Root::new();
-        copy(&seed.path(), &root.path());
-        let (engine, admin) = up::engine(&root);
-        *admin.lock().unwrap() = accounts.clone();
-        engine.up(&root.file(""));
-        (root, engine)
+    let seed = Seed::new();
+    let after = {
+        let (root, engine) = seed.fresh();
+        update(&root, &engine, &[]).expect_code(0);
+        without_date(inventory(&root.path()))
     };
-    let command = |root: &Root, engine: &FakeEngine| {
-        let mut command = root.command(&["update"]);
-        engine.reach(&mut command);
-        command
-    };
-    drop(first);
-    let (root, engine) = fresh();
-    let calls = CALLS.map(|(call, _)| call);
-    let counts = counted(&command(&root, &engine), &calls, &root.beside("log", ""));
-    let after = without_date(inventory(&root.path()));
-    let killers: Vec<(usize, Killer)> = CALLS
-        .iter()
-        .zip(counts)
-        .flat_map(|((call, times), count)| {
-            assert!(count > 0, "{call} is never called");
-            (1..=count)
-                .step_by(count.div_ceil(*times))
-                .map(|number| Killer::new(call, number))
-        })
-        .enumerate()
-        .collect();
-    let states = std::sync::Mutex::new(std::collections::BTreeMap::new());
-    let one = |number: usize, killer: &Killer| {
-        let (root, engine) = fresh();
-        if !killer.kills(&command(&root, &engine)) {
-            // Threads share the work differently each time.
-            return;
-        }
-        let state = noted(&root);
-        *states
-            .lock()
-            .unwrap()
-            .entry(state.clone().unwrap_or_default())
-            .or_insert(0) += 1;
-        let what = format!("{killer} in {state:?}");
+    let calls = [
+        ("rename", 15),
+        ("renameat2", 4),
+        ("fsync", 8),
+        ("syncfs", 3),
+        ("mkdir", 5),
+        ("unlink,unlinkat", 6),
+        ("openat", 6),
+    ];
+    let next = |root: &Root, engine: &FakeEngine, number, state: Option<&str>, what: &str| {
         // Every other one goes back, where there is something to go back from.
         let back = number % 2 == 1 && state.is_some();
-        let run = update(&root, &engine, if back { &["--undo"] } else { &[] });
+        let run = update(root, engine, if back { &["--undo"] } else { &[] });
         assert_eq!(run.code, 0, "{what}: {}", run.err);
-        if state.is_some() {
-            assert!(
-                run.out.contains("was interrupted while"),
-                "{what}: {}",
-                run.out
-            );
+        assert!(
+            state.is_none() || run.out.contains("was interrupted while"),
+            "{what}: {}",
+            run.out
+        );
+        if back && state != Some("proven") {
+            as_before(root, &seed.before, what);
+            runs(engine, OLD);
+            return;
         }
         let mut now = without_date(inventory(&root.path()));
         if state.is_none() {
             // Of one that had not begun or was over, at most empty directories are left.
             now.0.retain(|name, _| !name.contains(".restoring"));
         }
-        if back && state.as_deref() != Some("proven") {
-            as_before(&root, &before, &what);
-            runs(&engine, OLD);
-        } else {
-            now.assert_same(&after, &what);
-            runs(&engine, NEW);
-        }
+        now.assert_same(&after, what);
+        runs(engine, NEW);
     };
-    // Most of the time it is waited for something.
-    std::thread::scope(|scope| {
-        for part in 0..4 {
-            let (killers, one) = (&killers, &one);
-            scope.spawn(move || {
-                for (number, killer) in killers.iter().skip(part).step_by(4) {
-                    one(*number, killer);
-                }
-            });
-        }
-    });
-    let states = states.into_inner().unwrap();
+    let states = seed.sweep(&calls, |_| {}, next);
     for state in ["", "staging", "holding", "swapping", "starting", "proven"] {
         assert!(
             states.contains_key(state),
             "never killed while {state}: {states:?}"
         );
     }
+    assert!(states.values().sum::<usize>() > 35, "{states:?}");
+}
+
+/// The same where the new release does not work: on the way back, too.
+#[test]
+fn killed_on_the_way_back_everything_goes_back() {
+    let seed = Seed::new();
+    let broken = |engine: &FakeEngine| engine.fate_of(&image("dovecot", NEW), Fate::Exits(1));
+    let calls = [
+        ("rename", 8),
+        ("renameat2", 8),
+        ("fsync", 4),
+        ("unlink,unlinkat", 8),
+    ];
+    let next = |root: &Root, engine: &FakeEngine, number, state: Option<&str>, what: &str| {
+        let again = number % 2 == 1 || state.is_none();
+        let run = update(root, engine, if again { &[] } else { &["--undo"] });
+        assert_eq!(run.code, if again { 2 } else { 0 }, "{what}: {}", run.err);
+        as_before(root, &seed.before, what);
+        runs(engine, OLD);
+        engine.fate_of(&image("dovecot", NEW), Fate::Well);
+        update(root, engine, &[]).expect_code(0);
+        runs(engine, NEW);
+    };
+    let states = seed.sweep(&calls, broken, next);
+    assert!(states["undoing"] > 5, "{states:?}");
+}
+
+/// Something mounted, as long as this is there.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(args: &[&str], at: &Path) -> Self {
+        succeed(Command::new("mount").args(args).arg(at));
+        Self(at.to_path_buf())
+    }
+
+    /// A directory at its own place: the same file system, and yet nothing that can be renamed.
+    fn itself(at: &Path) -> Self {
+        Self::new(&["--bind", at.to_str().unwrap()], at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// A file of bytes that cannot be made smaller.
+fn noise(path: &Path, megabytes: u64) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut random = std::fs::File::open("/dev/urandom")
+        .unwrap()
+        .take(megabytes << 20);
+    let mut file = std::fs::File::create(path).unwrap();
+    // It may be more than there is room for.
+    let _ = std::io::copy(&mut random, &mut file);
+}
+
+#[test]
+fn what_is_mounted_is_refused() {
+    if !may_mount("update::what_is_mounted_is_refused") {
+        return;
+    }
+    let (root, engine) = running();
+    let webmail = root.file("data/webmail");
+    let refuses = || refused(&root, &engine, &[], "update.refused", &["update.elsewhere"]);
+    for directory in [&webmail, &root.file(""), &root.layout().secrets()] {
+        let _mounted = Mounted::itself(directory);
+        refuses();
+    }
+    {
+        let _mounted = Mounted::new(&["-t", "tmpfs", "none"], &webmail);
+        refuses();
+    }
+    // Data may be a file system of its own.
+    let _data = Mounted::itself(&root.file("data"));
+    update(&root, &engine, &[]).expect_code(0);
+    runs(&engine, NEW);
+    nothing_is_left(&root);
+}
+
+#[test]
+fn on_a_full_disk_everything_is_as_before() {
+    if !may_mount("update::on_a_full_disk_everything_is_as_before") {
+        return;
+    }
+    let disk = |megabytes: u64| {
+        let root = Root::new();
+        std::fs::create_dir(root.path()).unwrap();
+        // An installation wants more room.
+        let disk = Mounted::new(&["-t", "tmpfs", "-o", "size=2G", "none"], &root.path());
+        let (root, engine, _) = running_at(root);
+        let smaller = format!("remount,size={megabytes}M");
+        succeed(
+            Command::new("mount")
+                .args(["-o", &smaller])
+                .arg(root.path()),
+        );
+        noise(&root.file("data/filter/large"), 20);
+        (root, engine, disk)
+    };
+    // Too small for the copies, with the margin.
+    let (root, engine, _disk) = disk(90);
+    refused(&root, &engine, &[], "update.refused", &["update.space"]);
+
+    // The backup takes what there was.
+    let (root, engine, _disk) = disk(160);
+    noise(
+        &root.file("data/mail/a@example.com/cur/3.M1P1.mail:2,S"),
+        40,
+    );
+    let (before, there) = (inventory(&root.path()), containers(&engine));
+    let error = update(&root, &engine, &["--json"]).expect_code(2).json();
+    assert_eq!(
+        ids(&error["error"]["findings"]),
+        ["update.space"],
+        "{error:#}"
+    );
+    assert!(
+        error["error"]["hints"]
+            .to_string()
+            .contains("nothing was changed")
+    );
+    as_before(&root, &before, "no room for copies");
+    assert_eq!(containers(&engine), there);
+    runs(&engine, OLD);
+    assert!(!engine.calls().iter().any(|call| call.contains("/stop")));
+
+    // Somebody else takes it when services stand still already.
+    let (root, engine, _disk) = disk(160);
+    let before = inventory(&root.path());
+    let filler = root.path().join("filler");
+    let full = filler.clone();
+    engine.during("/stop", move || {
+        noise(&full, 1000);
+        let file = std::fs::OpenOptions::new().write(true).open(&full).unwrap();
+        let size = file.metadata().unwrap().len();
+        file.set_len(size - (10 << 20)).unwrap();
+    });
+    let error = update(&root, &engine, &["--json"]).expect_code(2).json();
+    let said = error["error"].to_string();
+    for part in ["No space left", "everything is as it was before the update"] {
+        assert!(said.contains(part), "{part}: {error:#}");
+    }
+    as_before(&root, &before, "a full disk");
+    runs(&engine, OLD);
+    std::fs::remove_file(filler).unwrap();
+    update(&root, &engine, &[]).expect_code(0);
+    runs(&engine, NEW);
 }

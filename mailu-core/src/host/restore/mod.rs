@@ -11,7 +11,7 @@ mod swap;
 mod update;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -878,23 +878,16 @@ fn megabytes(bytes: u64) -> String {
 
 /// Paths of a deployment that are links or file systems of their own.
 fn elsewhere(places: &Places) -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    let mut look = |path: PathBuf| {
-        let Ok(there) = fs::symlink_metadata(&path) else {
-            return;
-        };
-        let parent = path.parent().and_then(|parent| fs::metadata(parent).ok());
-        if there.is_symlink() || parent.is_some_and(|parent| parent.dev() != there.dev()) {
-            out.push(path);
-        }
-    };
-    for directory in DIRECTORIES {
-        look(if directory.path.is_empty() {
-            places.live.clone()
-        } else {
-            places.live.join(directory.path)
-        });
-    }
-    look(places.live_secrets.clone());
-    out
+    DIRECTORIES
+        .iter()
+        .map(|directory| {
+            if directory.path.is_empty() {
+                places.live.clone()
+            } else {
+                places.live.join(directory.path)
+            }
+        })
+        .chain([places.live_secrets.clone()])
+        .filter(|path| places::is_fixed(path))
+        .collect()
 }

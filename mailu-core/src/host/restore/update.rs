@@ -11,7 +11,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::places::{Alone, UPDATING, identity, listed, private, refused, remove, unfinished};
+use super::places::{
+    Alone, UPDATING, identity, is_fixed, listed, private, refused, remove, unfinished,
+};
 use super::stage::{self, Unpacking};
 use super::{MARGIN, OF_A_MEMBER, QUEUE, Restoring, SIGNATURES, empty};
 use crate::backup::{Kind, Member, SNAPSHOT, left_out};
@@ -23,7 +25,7 @@ use crate::delivery::Outcome;
 use crate::engine::State as Running;
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
-use crate::finding::{Finding, has_errors};
+use crate::finding::{Finding, Severity, has_errors};
 use crate::host::backup::{BackupOptions, outside_database, revision};
 use crate::host::engine::Docker;
 use crate::host::perform::Progress;
@@ -32,7 +34,7 @@ use crate::host::root::{Mailu, prepare};
 use crate::host::up::going_on;
 use crate::host::{files, hints, observe};
 use crate::paths::{DIRECTORIES, Layout};
-use crate::plan::{Nothing, Request};
+use crate::plan::{FileConflict, Nothing, Request};
 use crate::restore::{Course, Item, Journal, Releases, Restored};
 use crate::start::{self, Wanted};
 use crate::update::{self, Facts, Updated};
@@ -221,7 +223,10 @@ impl Restoring<'_> {
             .and_then(|()| self.places.note(&journal));
         if let Err(error) = ready {
             self.places.clear()?;
-            return Err(unchanged(error));
+            return Err(unchanged(error).hint(format!(
+                "the backup that was taken is {}",
+                taken.file.display()
+            )));
         }
         let begun = Instant::now();
         let mut done = empty(&layout);
@@ -310,17 +315,30 @@ impl Restoring<'_> {
             ..Request::default()
         };
         let (planned, _) = prepare(&layout, &request, &mut Nothing)?;
-        if !planned.plan.conflicts.is_empty() || has_errors(&planned.plan.findings) {
+        let plan = &planned.plan;
+        if !plan.conflicts.is_empty() || has_errors(&plan.findings) {
+            let (code, why) = if plan.conflicts.is_empty() {
+                ("update.unfit", "mailu.toml does not fit that release")
+            } else {
+                (
+                    "update.edited",
+                    "what was edited by hand has to be settled first",
+                )
+            };
+            let errors = plan.findings.iter();
+            let errors = errors
+                .filter(|one| one.severity == Severity::Error)
+                .cloned();
+            let findings = plan.conflicts.iter().map(disagreement).chain(errors);
             return Err(Error::new(
                 ErrorKind::Conflict,
-                "update.edited",
+                code,
                 format!(
-                    "update {} to Mailu {to}: what was edited by hand has to be settled first; nothing was changed",
+                    "update {} to Mailu {to}: {why}; nothing was changed",
                     layout.mail_host()
                 ),
             )
-            .findings(planned.plan.findings)
-            .hint(format!("`{}` shows what to type", layout.command("apply"))));
+            .findings(findings.collect()));
         }
         let mut facts = Facts::new(layout.mail_host().to_string(), layout.directory(), from, to);
         facts.running = !self.running()?.is_empty();
@@ -340,7 +358,7 @@ impl Restoring<'_> {
             .map(|path| path.display().to_string())
             .collect();
         let sources = self.sources()?;
-        facts.elsewhere = self.immovable()?;
+        facts.elsewhere = self.immovable(&sources);
         facts.needed = self.needed(&sources)?;
         facts.free = stage::free(&self.places.live.join("data"));
         let images = wanted(&layout, &planned)?;
@@ -458,30 +476,25 @@ impl Restoring<'_> {
         }
     }
 
-    /// What its parent directory cannot exchange: a link, or a file system of its own.
-    fn immovable(&self) -> Result<Vec<String>, Error> {
-        let mut out: Vec<String> = self
-            .sources()?
-            .into_iter()
-            .filter(|source| !source.movable)
-            .map(|source| source.path)
-            .collect();
-        // What is copied lies beside the deployment, and beside the secrets.
-        let device = |path: &Path| fs::metadata(path).map(|there| there.dev()).ok();
-        for path in [&self.places.live, &self.places.live_secrets] {
-            let parent = path.parent().unwrap_or(path);
-            let link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
-            if path.exists() && (link || device(path) != device(parent)) {
-                out.push(path.display().to_string());
-            }
-        }
-        Ok(out)
+    /// What cannot change places with a copy.
+    fn immovable(&self, sources: &[Source]) -> Vec<String> {
+        let paths = sources.iter().filter(|source| !source.movable);
+        // Copies lie beside the deployment, and beside the secrets.
+        let around = [&self.places.live, &self.places.live_secrets];
+        paths
+            .map(|source| source.path.clone())
+            .chain(
+                around
+                    .into_iter()
+                    .filter(|path| is_fixed(path))
+                    .map(|path| path.display().to_string()),
+            )
+            .collect()
     }
 
     /// What an update may change: everything but mail, its queue, what can be had again, and what is nobody's we know.
     fn sources(&self) -> Result<Vec<Source>, Error> {
         let live = &self.places.live;
-        let device = |path: &Path| fs::metadata(path).map(|there| there.dev()).ok();
         let mut out = Vec::new();
         for entry in listed(live)? {
             let path = entry.file_name().to_string_lossy().into_owned();
@@ -491,15 +504,11 @@ impl Restoring<'_> {
             if path == "data" || !ours {
                 continue;
             }
-            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             // Nobody here writes what somebody has added for Compose: a link to it goes as it is.
-            let theirs = OVERRIDES.contains(&path.as_str());
+            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let theirs = link && OVERRIDES.contains(&path.as_str());
             out.push(Source {
-                movable: if link {
-                    theirs
-                } else {
-                    device(&entry.path()) == device(live)
-                },
+                movable: theirs || !is_fixed(&entry.path()),
                 path,
             });
         }
@@ -511,9 +520,8 @@ impl Restoring<'_> {
             if !ours || STAYS.contains(&name.as_str()) {
                 continue;
             }
-            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             out.push(Source {
-                movable: !link && device(&entry.path()) == device(&data),
+                movable: !is_fixed(&entry.path()),
                 path,
             });
         }
@@ -646,6 +654,34 @@ impl Restoring<'_> {
             .hint("a newer release of this program may know it")),
         }
     }
+}
+
+/// An edit that another release would overwrite.
+fn disagreement(conflict: &FileConflict) -> Finding {
+    let shown = |value: &Option<String>| match value {
+        Some(value) => format!("`{value}`"),
+        None => "nothing".to_owned(),
+    };
+    let (subject, message) = match &conflict.variable {
+        Some(of) => (
+            format!("{} {}", conflict.file, of.name),
+            format!(
+                "has {}, where {} is wanted: {}",
+                shown(&of.theirs),
+                shown(&of.ours),
+                of.reason
+            ),
+        ),
+        None => (
+            conflict.file.clone(),
+            "was edited, and another content is wanted now".to_owned(),
+        ),
+    };
+    let hints = conflict.hints.iter().cloned();
+    hints.fold(
+        Finding::error("update.conflict", subject, message),
+        Finding::hint,
+    )
 }
 
 /// The images that a planned deployment needs.
