@@ -85,24 +85,24 @@ impl Old {
         };
         // Dovecot makes its directories after admin has taken everything that is there.
         compose(&old.directory, &["up", "-d", "redis", "admin", "antispam"]);
-        wait_for("the old admin", || old.is_healthy("admin").then_some(()));
+        wait_for("the old admin", || Old::is_healthy("admin").then_some(()));
         compose(&old.directory, &["up", "-d"]);
         for service in ["front", "imap", "smtp"] {
-            wait_for(service, || old.is_healthy(service).then_some(()));
+            wait_for(service, || Old::is_healthy(service).then_some(()));
         }
         for name in ["user", "second", "third"] {
-            add_account_in(&old.container("admin"), name, "example.com");
+            add_account_in(&Old::container("admin"), name, "example.com");
         }
         docker(&[
             "exec",
-            &old.container("admin"),
+            &Old::container("admin"),
             "sh",
             "-c",
             "openssl genrsa -out /dkim/example.com.dkim.key 2048 2>/dev/null; chown mailu /dkim/*",
         ]);
         docker(&[
             "exec",
-            &old.container("admin"),
+            &Old::container("admin"),
             "python3",
             "-c",
             "import sqlite3
@@ -113,7 +113,7 @@ db.commit()",
         old
     }
 
-    fn container(&self, service: &str) -> String {
+    fn container(service: &str) -> String {
         let filter = format!("label=com.docker.compose.service={service}");
         let project = "label=com.docker.compose.project=mailexamplecom";
         docker(&[
@@ -130,8 +130,8 @@ db.commit()",
         .to_owned()
     }
 
-    fn is_healthy(&self, service: &str) -> bool {
-        inspect(&self.container(service))["State"]["Health"]["Status"] == "healthy"
+    fn is_healthy(service: &str) -> bool {
+        inspect(&Self::container(service))["State"]["Health"]["Status"] == "healthy"
     }
 
     fn all() -> String {
@@ -165,7 +165,7 @@ fn an_old_server_is_taken_over_with_all_it_has() {
     let then = look();
     let key = docker(&[
         "exec",
-        &old.container("admin"),
+        &Old::container("admin"),
         "cat",
         "/dkim/example.com.dkim.key",
     ]);
@@ -234,17 +234,17 @@ fn an_old_server_is_taken_over_with_all_it_has() {
     );
     assert_eq!(Old::all(), containers);
     assert_eq!(docker(&["ps", "-aq", "--filter", "name=^mailu_"]), "");
-    wait_for("the old front", || old.is_healthy("front").then_some(()));
+    wait_for("the old front", || Old::is_healthy("front").then_some(()));
     arrives_in(USER, PASSWORD, "after the first attempt");
 
     // Something waits in its queue.
-    docker(&["stop", &old.container("imap")]);
+    docker(&["stop", &Old::container("imap")]);
     let said = send(
         &["--to", USER, "--dkim", "--queue"],
         "Subject: waited in the old queue\n\nThis waits.\n",
     );
     assert!(said.ok, "{said:?}");
-    docker(&["start", &old.container("imap")]);
+    docker(&["start", &Old::container("imap")]);
 
     let done = update(&["--json"]).expect_code(0).json();
     assert_eq!(done["performed"], true, "{done:#}");

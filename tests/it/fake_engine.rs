@@ -133,6 +133,12 @@ struct World {
     /// What Compose says of itself; `None` where there is no Compose.
     compose: Option<String>,
     fates: BTreeMap<String, Fate>,
+    /// The same by image, which counts more.
+    fates_of: BTreeMap<String, Fate>,
+    /// What happens whenever a container of an image is started.
+    starts: Vec<(String, Box<dyn FnMut() + Send>)>,
+    /// What happens during the next call that contains this.
+    events: Vec<(String, Box<dyn FnOnce() + Send>)>,
     programs: Vec<(String, Vec<String>, Program)>,
     failures: Vec<Failure>,
     calls: Vec<Call>,
@@ -314,8 +320,28 @@ impl World {
         std::fs::rename(&self.socket, away(&self.socket)).unwrap();
     }
 
+    /// Starts a container; what keeps the engine from it.
+    fn begin(&mut self, name: &str) -> Option<String> {
+        let there = self.find(name)?;
+        there.begin();
+        let (image, error) = (there.image.clone(), there.error.clone());
+        for (of, happens) in &mut self.starts {
+            if *of == image {
+                happens();
+            }
+        }
+        Some(error).filter(|error| !error.is_empty())
+    }
+
     /// The failure that was asked for, if `what` is to fail.
     fn failure(&mut self, what: &str) -> Option<String> {
+        if let Some(at) = self
+            .events
+            .iter()
+            .position(|(part, _)| what.contains(&**part))
+        {
+            self.events.swap_remove(at).1();
+        }
         if self
             .vanishes
             .take_if(|part| what.contains(&**part))
@@ -418,6 +444,9 @@ impl FakeEngine {
             registry: true,
             compose: Some("2.36.2".to_owned()),
             fates: BTreeMap::new(),
+            fates_of: BTreeMap::new(),
+            starts: Vec::new(),
+            events: Vec::new(),
             programs: Vec::new(),
             failures: Vec::new(),
             calls: Vec::new(),
@@ -544,12 +573,37 @@ impl FakeEngine {
     /// What starting a service leads to, from now on.
     pub(crate) fn fate(&self, service: &str, fate: Fate) {
         let mut world = self.world();
+        let world = &mut *world;
         for container in &mut world.containers {
-            if container.label("service") == Some(service) {
+            let own = world.fates_of.contains_key(&container.image);
+            if container.label("service") == Some(service) && !own {
                 container.fate = fate.clone();
             }
         }
         world.fates.insert(service.to_owned(), fate);
+    }
+
+    /// What starting a container of an image leads to, whatever the fate of its service is.
+    pub(crate) fn fate_of(&self, image: &str, fate: Fate) {
+        let mut world = self.world();
+        for container in &mut world.containers {
+            if container.image == image {
+                container.fate = fate.clone();
+            }
+        }
+        world.fates_of.insert(image.to_owned(), fate);
+    }
+
+    /// What happens whenever a container of an image is started.
+    pub(crate) fn on_start(&self, image: &str, happens: impl FnMut() + Send + 'static) {
+        let happens = Box::new(happens);
+        self.world().starts.push((image.to_owned(), happens));
+    }
+
+    /// What happens during the next call that contains `part` (see [`Call::what`]), before it is answered.
+    pub(crate) fn during(&self, part: &str, happens: impl FnOnce() + Send + 'static) {
+        let happens = Box::new(happens);
+        self.world().events.push((part.to_owned(), happens));
     }
 
     /// Lets starting a service lead to that which is its fate, now.
@@ -584,6 +638,12 @@ impl FakeEngine {
             .iter()
             .map(|one| one.name.clone())
             .collect()
+    }
+
+    /// Whether every container runs.
+    pub(crate) fn all_run(&self) -> bool {
+        let all = &self.world().containers;
+        all.iter().all(|one| one.state == "running")
     }
 
     /// Takes a container away.

@@ -8,7 +8,8 @@ use mailu_core::host::testing::{Dying, Moment, Repeatable, deploy};
 use mailu_core::paths::Layout;
 use mailu_core::plan::Request;
 
-use crate::support::{INSTALL, Root, SMALL, Snapshot, program, snapshot, tests, tool};
+use crate::interrupted::at_system_calls;
+use crate::support::{INSTALL, Root, SMALL, Snapshot, program, tests};
 
 /// A request for the small deployment, with more settings.
 fn request(settings: &[(&str, &str)]) -> Request {
@@ -33,7 +34,7 @@ fn request(settings: &[(&str, &str)]) -> Request {
 }
 
 /// Dates are the only thing that may differ between two runs: of the installation, and in the names of kept copies.
-fn without_date(mut snapshot: Snapshot) -> Snapshot {
+pub(crate) fn without_date(mut snapshot: Snapshot) -> Snapshot {
     snapshot.0 = std::mem::take(&mut snapshot.0)
         .into_iter()
         .map(
@@ -372,7 +373,6 @@ fn a_change_of_mind_after_a_kill_is_no_conflict() {
 /// The program itself, killed by the kernel at every system call that changes a file.
 #[test]
 fn the_program_killed_at_any_system_call_is_completed_by_the_next_run() {
-    let strace = tool("strace");
     // Secrets and keys are in place, so that every run ends in the same bytes.
     let seed = Root::new();
     seed.install();
@@ -390,73 +390,36 @@ fn the_program_killed_at_any_system_call_is_completed_by_the_next_run() {
     for directory in ["dns", "overrides", ".mailu"] {
         std::fs::remove_dir_all(seed.file(directory)).unwrap();
     }
-    let args = |root: &Path| {
-        let mut args: Vec<String> = vec!["--root".to_owned(), root.display().to_string()];
-        args.extend(INSTALL.map(str::to_owned));
-        args
-    };
-    let wanted = {
+    let fresh = || {
         let root = Root::new();
         copy(&seed.path(), &root.path());
-        assert!(
-            Command::new(program())
-                .args(args(&root.path()))
-                .output()
-                .unwrap()
-                .status
-                .success()
-        );
+        root
+    };
+    let wanted = {
+        let root = fresh();
+        root.install();
         without_date(root.snapshot())
     };
 
-    let mut points = 0;
-    for call in ["mkdir", "rename", "chmod", "fsync", "openat", "write"] {
-        // Reading opens files too; a kill there is one more point.
-        let step = if call == "openat" {
-            9
-        } else if call == "write" {
-            3
-        } else {
-            2
-        };
-        let mut number = 1;
-        loop {
-            let root = Root::new();
-            copy(&seed.path(), &root.path());
-            let output = Command::new(&strace)
-                .args([
-                    "-f",
-                    "-qq",
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &format!("trace={call}"),
-                ])
-                .args(["-e", &format!("inject={call}:signal=KILL:when={number}")])
-                .arg(program())
-                .args(args(&root.path()))
-                .output()
-                .unwrap();
-            if output.status.success() {
-                break;
-            }
-            let again = root.run(
-                &args(Path::new("."))[2..]
-                    .iter()
-                    .map(String::as_str)
-                    .collect::<Vec<_>>(),
-            );
-            assert_eq!(
-                again.code, 0,
-                "after a kill at {call} {number}: {}",
-                again.err
-            );
-            without_date(snapshot(&root.path()))
-                .assert_same(&wanted, &format!("killed at {call} {number}"));
-            points += 1;
-            number += step;
+    // Reading opens files too; a kill there is one more point.
+    let calls = [
+        ("mkdir", 2),
+        ("rename", 2),
+        ("chmod", 2),
+        ("fsync", 2),
+        ("openat", 9),
+        ("write", 3),
+    ];
+    let points = at_system_calls(&calls, |killer| {
+        let root = fresh();
+        let killed = killer.kills(&root.command(&INSTALL));
+        if killed {
+            let again = root.run(&INSTALL);
+            assert_eq!(again.code, 0, "after being {killer}: {}", again.err);
+            without_date(root.snapshot()).assert_same(&wanted, &killer.to_string());
         }
-    }
+        killed
+    });
     assert!(points > 60, "only {points} points");
 }
 

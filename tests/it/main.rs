@@ -24,6 +24,7 @@ mod fleet;
 mod formats;
 mod golden;
 mod guards;
+mod interrupted;
 mod kill;
 mod lab;
 #[path = "../e2e/ledger.rs"]
@@ -44,5 +45,6 @@ mod settings;
 mod spf;
 mod support;
 mod up;
+mod update;
 mod wizard;
 mod zone;

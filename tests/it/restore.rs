@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::archives::{damaged, of_another};
 use crate::backup::filled;
 use crate::fake_engine::{FakeEngine, Fate};
+use crate::interrupted::{at_system_calls, inventory, killed_when, note, noted};
 use crate::kill::copy;
-use crate::support::{Root, Run, Snapshot, finished, program, snapshot, succeed, tool};
+use crate::support::{Root, Run, finished, snapshot, succeed};
 use crate::up::{self, QUIET};
 
 const OLD: &str = "1700000000.M1P1.mail,S=4:2,S";
@@ -89,15 +90,6 @@ fn archive(root: &Root, name: &str) -> PathBuf {
 
 fn restore(root: &Root, file: &Path, more: &[&str]) -> Run {
     root.run(&[&["restore", file.to_str().unwrap(), "--no-start"], more].concat())
-}
-
-/// The deployment and its secrets, and whatever else is beside them.
-fn inventory(root: &Path) -> Snapshot {
-    let mut all = snapshot(root);
-    all.0.retain(|name, _| {
-        (name.starts_with("mailu/") && name != "mailu/.lock") || name.starts_with("secrets/mailu/")
-    });
-    all
 }
 
 fn ids(value: &Value) -> Vec<String> {
@@ -388,7 +380,6 @@ fn one_mailbox_gets_what_it_lacks_and_nothing_twice() {
 /// Killed anywhere, and run again: every message once.
 #[test]
 fn one_mailbox_killed_at_any_system_call_is_completed_by_the_next_run() {
-    let strace = tool("strace");
     let seed = Root::new();
     seed.install();
     mail(&seed);
@@ -406,43 +397,23 @@ fn one_mailbox_killed_at_any_system_call_is_completed_by_the_next_run() {
     copy(&seed.path(), &root.path());
     root.run(&args).expect_code(0);
     let wanted = inventory(&root.path());
-    let mut points = 0;
-    for (call, step) in [
+    let calls = [
         ("link,linkat", 1),
         ("rename", 1),
         ("mkdir", 2),
         ("unlink,unlinkat", 2),
         ("openat", 41),
-    ] {
-        let mut number = 1;
-        loop {
-            let root = Root::new();
-            copy(&seed.path(), &root.path());
-            let output = Command::new(&strace)
-                .args([
-                    "-f",
-                    "-qq",
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &format!("trace={call}"),
-                ])
-                .args(["-e", &format!("inject={call}:signal=KILL:when={number}")])
-                .arg(program())
-                .arg("--root")
-                .arg(root.path())
-                .args(args)
-                .output()
-                .unwrap();
-            if output.status.success() {
-                break;
-            }
+    ];
+    let points = at_system_calls(&calls, |killer| {
+        let root = Root::new();
+        copy(&seed.path(), &root.path());
+        let killed = killer.kills(&root.command(&args));
+        if killed {
             root.run(&args).expect_code(0);
-            inventory(&root.path()).assert_same(&wanted, &format!("killed at {call} {number}"));
-            points += 1;
-            number += step;
+            inventory(&root.path()).assert_same(&wanted, &killer.to_string());
         }
-    }
+        killed
+    });
     assert!(points > 15, "only {points} points");
 }
 
@@ -568,11 +539,6 @@ fn calls(engine: &FakeEngine, parts: &[&str]) -> Vec<String> {
         .collect()
 }
 
-fn all_run(engine: &FakeEngine) -> bool {
-    let mut names = engine.containers().into_iter();
-    names.all(|name| engine.container(&name).unwrap().state == "running")
-}
-
 #[test]
 fn a_running_server_is_stopped_restored_and_started() {
     let (root, engine, file) = running();
@@ -585,7 +551,7 @@ fn a_running_server_is_stopped_restored_and_started() {
     .json();
     assert_eq!(done["run"]["installed"], true);
     assert_eq!(done["carried"]["messages"], 3);
-    assert!(all_run(&engine));
+    assert!(engine.all_run());
     let order = calls(&engine, &["stop", "/start"]);
     let at = |part: &str| order.iter().position(|call| call.contains(part)).unwrap();
     assert!(at("mailu_smtp/stop") < at("compose"), "{order:?}");
@@ -613,7 +579,7 @@ fn what_does_not_start_is_taken_back() {
     let text = error["error"]["hints"].to_string();
     assert!(text.contains("everything is as it was before"), "{error}");
     inventory(&root.path()).assert_same(&before, "taken back");
-    assert!(all_run(&engine));
+    assert!(engine.all_run());
     assert_eq!(up::state(&root), "installed");
     assert!(!root.path().join("backups").exists());
 
@@ -645,24 +611,9 @@ fn an_interrupted_start_goes_on_or_back_with_all_mail() {
         // Killed while it starts.
         let mut command = root.command(&["restore", file.to_str().unwrap()]);
         engine.fate("imap", Fate::Slow(1_000_000));
-        let mut child = engine
-            .reach(&mut command)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let note = root.path().join("mailu/.mail.example.com.restore.json");
-        let begun = std::time::Instant::now();
-        loop {
-            let text = std::fs::read_to_string(&note).unwrap_or_default();
-            if text.contains("\"starting\"") {
-                break;
-            }
-            assert!(begun.elapsed().as_secs() < 60, "{text}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        killed_when(engine.reach(&mut command), || {
+            noted(&root).as_deref() == Some("starting")
+        });
         let at = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap()
@@ -703,8 +654,8 @@ fn an_interrupted_start_goes_on_or_back_with_all_mail() {
         assert!(what.contains("was interrupted while"), "{what}");
         assert_eq!(read(&root.file(&arrived)), "in between\n");
         assert_eq!(root.file("garbage").exists(), back);
-        assert!(all_run(&engine));
-        assert!(!note.exists());
+        assert!(engine.all_run());
+        assert!(!note(&root).exists());
         if back {
             let mut now = inventory(&root.path());
             now.0.retain(|name, _| !name.ends_with(&arrived));
@@ -717,7 +668,6 @@ fn an_interrupted_start_goes_on_or_back_with_all_mail() {
 /// The program, killed by the kernel at system calls that change files: it is as before or as after, and the next run says which and finishes.
 #[test]
 fn killed_at_any_system_call_it_is_as_before_or_as_after() {
-    let strace = tool("strace");
     let seed = Root::new();
     seed.install();
     mail(&seed);
@@ -735,8 +685,7 @@ fn killed_at_any_system_call_it_is_as_before_or_as_after() {
         inventory(&root.path())
     };
     let mut states = std::collections::BTreeMap::new();
-    let mut points = 0;
-    for (call, step) in [
+    let calls = [
         ("rename", 1),
         ("renameat2", 1),
         ("mkdir", 3),
@@ -747,61 +696,39 @@ fn killed_at_any_system_call_it_is_as_before_or_as_after() {
         ("write", 17),
         ("unlink,unlinkat", 3),
         ("rmdir", 1),
-    ] {
-        let mut number = 1;
-        loop {
-            let root = fresh();
-            let output = Command::new(&strace)
-                .args([
-                    "-f",
-                    "-qq",
-                    "-o",
-                    "/dev/null",
-                    "-e",
-                    &format!("trace={call}"),
-                ])
-                .args(["-e", &format!("inject={call}:signal=KILL:when={number}")])
-                .arg(program())
-                .arg("--root")
-                .arg(root.path())
-                .args(["restore", file.to_str().unwrap(), "--no-start"])
-                .output()
-                .unwrap();
-            if output.status.success() {
-                break;
-            }
-            let what = format!("killed at {call} {number}");
-            let note = root.path().join("mailu/.mail.example.com.restore.json");
-            if note.exists() {
-                let text = read(&note);
-                let state: Value = serde_json::from_str(&text).unwrap();
-                *states
-                    .entry(state["state"].as_str().unwrap().to_owned())
-                    .or_insert(0) += 1;
-                let said = root.run(&["restore"]);
-                assert_eq!(said.code, 0, "{what}: {}", said.err);
-                assert!(
-                    said.out.contains("was interrupted while"),
-                    "{what}: {}",
-                    said.out
-                );
-                let now = inventory(&root.path());
-                let same = [&before, &after].iter().any(|one| one.0 == now.0);
-                if !same {
-                    now.assert_same(&before, &format!("{what} in {text}"));
-                }
-            } else {
-                let mut now = inventory(&root.path());
-                // Of a restore that had not begun or was over, at most empty directories are left.
-                now.0.retain(|name, _| !name.contains(".restor"));
-                assert!(now.0 == before.0 || now.0 == after.0, "{what}");
-            }
-            restore(&root, &file, &[]).expect_code(0);
-            inventory(&root.path()).assert_same(&after, &what);
-            points += 1;
-            number += step;
+    ];
+    let points = at_system_calls(&calls, |killer| {
+        let root = fresh();
+        let killed =
+            killer.kills(&root.command(&["restore", file.to_str().unwrap(), "--no-start"]));
+        if !killed {
+            return false;
         }
-    }
+        if let Some(state) = noted(&root) {
+            *states.entry(state).or_insert(0) += 1;
+            let text = read(&note(&root));
+            let said = root.run(&["restore"]);
+            assert_eq!(said.code, 0, "{killer}: {}", said.err);
+            assert!(
+                said.out.contains("was interrupted while"),
+                "{killer}: {}",
+                said.out
+            );
+            let now = inventory(&root.path());
+            let same = [&before, &after].iter().any(|one| one.0 == now.0);
+            if !same {
+                now.assert_same(&before, &format!("{killer} in {text}"));
+            }
+        } else {
+            let mut now = inventory(&root.path());
+            // Of a restore that had not begun or was over, at most empty directories are left.
+            now.0.retain(|name, _| !name.contains(".restor"));
+            assert!(now.0 == before.0 || now.0 == after.0, "{killer}");
+        }
+        restore(&root, &file, &[]).expect_code(0);
+        inventory(&root.path()).assert_same(&after, &killer.to_string());
+        true
+    });
     assert!(points > 60, "only {points} points");
     for state in ["staging", "holding", "swapping", "starting", "proven"] {
         assert!(

@@ -380,6 +380,9 @@ pub(crate) fn snapshot(directory: &Path) -> Snapshot {
                     .map(|entry| entry.unwrap().path()),
             );
             all.insert(name, head);
+        } else if metadata.is_symlink() {
+            let target = std::fs::read_link(&path).unwrap();
+            all.insert(name, format!("{head} -> {}", target.display()));
         } else {
             let content = std::fs::read(&path).unwrap();
             all.insert(
@@ -389,6 +392,26 @@ pub(crate) fn snapshot(directory: &Path) -> Snapshot {
         }
     }
     Snapshot(all)
+}
+
+/// Whether this test may mount. Without that it is run once more, by its whole name, in a namespace where it may.
+pub(crate) fn may_mount(test: &str) -> bool {
+    const INSIDE: &str = "MAILU_TEST_MOUNTS";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let mut unshare = Command::new("unshare");
+    if succeed(Command::new("id").arg("-u")).trim() != "0" {
+        unshare.args(["--map-root-user", "--map-auto"]);
+    }
+    unshare
+        .args(["--mount", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1");
+    let said = succeed(&mut unshare);
+    assert!(said.contains("1 passed"), "{said}");
+    false
 }
 
 /// Permission bits.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -87,6 +87,21 @@ pub(crate) fn engine(root: &Root) -> (FakeEngine, Admin) {
             Answer::out("Committing changes.")
         },
     );
+    engine.program("redis", &["redis-cli", "SAVE"], |_, _| Answer::out("OK\n"));
+    // Python itself, with its paths led to where the container has them from.
+    let data = root.file("data/admin").display().to_string();
+    engine.program("admin", &["python3", "-"], move |_, input| {
+        let script = String::from_utf8_lossy(input).replace("/data/", &format!("{data}/"));
+        let done = Command::new("/usr/bin/python3")
+            .args(["-c", &script])
+            .output()
+            .unwrap();
+        Answer {
+            code: done.status.code().unwrap_or(137).into(),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8(done.stderr).unwrap(),
+        }
+    });
     let keys = root.file("data/dkim");
     engine.program("antispam", &["curl"], move |command, _| {
         let domain = command.last().unwrap().rsplit('/').next().unwrap();
@@ -461,7 +476,7 @@ fn an_interrupt_stops_where_the_same_command_continues() {
     }
     let id = child.id().to_string();
     assert!(
-        std::process::Command::new("kill")
+        Command::new("kill")
             .args(["-INT", &id])
             .status()
             .unwrap()

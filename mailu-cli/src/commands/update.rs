@@ -30,11 +30,12 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Update) -> Resu
     let result = mailu.update(&layout, &options, &mut steps);
     if !options.dry_run {
         let said = result.as_ref().map(|done| {
-            if done.performed {
+            let did = if done.performed {
                 format!("{} to {}", done.from, done.to)
             } else {
                 "nothing to do".to_owned()
-            }
+            };
+            done.recovered.clone().unwrap_or(did)
         });
         crate::log::note(
             global,

@@ -113,7 +113,7 @@ impl Releases {
 pub struct Item {
     /// Its path in the deployment.
     pub path: String,
-    /// The original, by file system and number, so that it is known wherever it is. The copy gets another number with every change.
+    /// What was there, by file system and number, so that it is known wherever it is. The copy will not do: files are replaced when they change.
     pub original: (u64, u64),
 }
 

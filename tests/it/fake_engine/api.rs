@@ -204,13 +204,30 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
             [
                 "containers",
                 name,
-                verb @ ("start" | "stop" | "restart" | "kill"),
+                verb @ ("start" | "stop" | "restart" | "kill" | "pause" | "unpause"),
             ],
         ) => {
             let Some(there) = world.find(name) else {
                 return absent("container", name);
             };
+            let paused = there.state == "paused";
+            let refused = match *verb {
+                "pause" if paused => Some("Container is already paused"),
+                "pause" if there.state == "restarting" => {
+                    Some("Container is restarting, wait until the container is running")
+                }
+                "pause" if !there.is_running() => Some("Container is not running"),
+                "unpause" if !paused => Some("Container is not paused"),
+                "start" if paused => Some("cannot start a paused container, try unpause instead"),
+                _ => None,
+            };
+            if let Some(why) = refused {
+                let text = why.replace("Container", &format!("Container {}", there.id));
+                return Reply::Json(409, json!({ "message": text }));
+            }
             match *verb {
+                "pause" => there.state = "paused",
+                "unpause" => there.state = "running",
                 "start" if there.is_running() => return Reply::Nothing(304),
                 "stop" if !there.is_running() => return Reply::Nothing(304),
                 "stop" => {
@@ -222,9 +239,8 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
                     there.end("exited");
                 }
                 _ => {
-                    there.begin();
-                    if !there.error.is_empty() {
-                        return Reply::Json(500, json!({ "message": there.error }));
+                    if let Some(error) = world.begin(name) {
+                        return Reply::Json(500, json!({ "message": error }));
                     }
                 }
             }

@@ -14,6 +14,9 @@ use serde_json::Value;
 
 use super::{Answer, FakeContainer, FakeNetwork, Fate, World, hash, image_id, lock};
 
+/// What Docker says where the registry cannot be reached.
+const NO_REGISTRY: &str = "Get \"https://ghcr.io/v2/\": dial tcp: lookup ghcr.io: no such host";
+
 /// Puts the program where `PATH` will lead.
 pub(super) fn install(directory: &Path, port: u16) {
     let bin = directory.join("bin");
@@ -93,6 +96,35 @@ fn run(world: &mut World, directory: &Path, args: &[String], input: &[u8]) -> An
             compose(world, directory, rest, input)
         }
         ["version" | "info", ..] => Answer::out(&world.version),
+        ["--version"] => Answer::out(&format!("Docker version {}, build e6534b4", world.version)),
+        ["inspect", "--format", "{{.State.Paused}}", name] => match world.find(name) {
+            Some(there) => Answer::out(&(there.state == "paused").to_string()),
+            None => Answer::failed(1, &format!("Error: No such object: {name}")),
+        },
+        ["unpause", name] => match world.find(name) {
+            Some(there) if there.state == "paused" => {
+                there.state = "running";
+                Answer::out(name)
+            }
+            Some(there) => Answer::failed(
+                1,
+                &format!(
+                    "Error response from daemon: Container {} is not paused",
+                    there.id
+                ),
+            ),
+            None => Answer::failed(
+                1,
+                &format!("Error response from daemon: No such container: {name}"),
+            ),
+        },
+        ["pull", "--quiet", image] => {
+            if !world.registry {
+                return Answer::failed(1, &format!("Error response from daemon: {NO_REGISTRY}"));
+            }
+            pull(world, image);
+            Answer::out(image)
+        }
         ["network", "create", rest @ ..] => {
             let value = |name: &str| {
                 let at = rest.iter().position(|word| *word == name)?;
@@ -425,10 +457,7 @@ fn perform(
                 };
                 let _ = writeln!(said.err, " {name} Pulling ");
                 if !world.registry {
-                    let _ = writeln!(
-                        said.err,
-                        " {name} Error Get \"https://ghcr.io/v2/\": dial tcp: lookup ghcr.io: no such host"
-                    );
+                    let _ = writeln!(said.err, " {name} Error {NO_REGISTRY}");
                     said.code = 18;
                     return Err(said);
                 }
@@ -622,10 +651,7 @@ fn make(
     if !world.images.contains_key(&service.image) {
         if !world.registry {
             said.code = 1;
-            let _ = writeln!(
-                said.err,
-                " {name} Error Get \"https://ghcr.io/v2/\": dial tcp: lookup ghcr.io: no such host"
-            );
+            let _ = writeln!(said.err, " {name} Error {NO_REGISTRY}");
             return Err(said.clone());
         }
         pull(world, &service.image);
@@ -668,7 +694,11 @@ fn make(
     // Redis has no health check of its own.
     new.health = (name != "redis").then_some("starting");
     new.network_mode = service.networks.keys().next().cloned().unwrap_or_default();
-    new.fate = world.fates.get(name).cloned().unwrap_or(Fate::Well);
+    let fate = world.fates_of.get(&service.image);
+    new.fate = fate
+        .or_else(|| world.fates.get(name))
+        .cloned()
+        .unwrap_or(Fate::Well);
     world.insert(new);
     Ok(())
 }
@@ -691,13 +721,13 @@ fn start(
             let _ = writeln!(said.err, " Container {}  Running", there.name);
             continue;
         }
-        there.begin();
-        if !there.error.is_empty() {
+        let name = there.name.clone();
+        if let Some(error) = world.begin(&name) {
             said.code = 1;
-            let _ = writeln!(said.err, "Error response from daemon: {}", there.error);
+            let _ = writeln!(said.err, "Error response from daemon: {error}");
             return Err(said.clone());
         }
-        let _ = writeln!(said.err, " Container {}  Started", there.name);
+        let _ = writeln!(said.err, " Container {name}  Started");
     }
     Ok(())
 }

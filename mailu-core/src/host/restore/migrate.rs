@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::places::{Alone, identity, listed, private, remove};
+use super::places::{Alone, identity, listed, private};
 use super::stage::{self, Unpacking};
 use super::update::{UpdateOptions, copy, outcome, weight};
 use super::{MARGIN, Restoring, elsewhere, empty};
@@ -144,7 +144,7 @@ impl Restoring<'_> {
         let layout = self.layout.clone();
         let to = options.to.unwrap_or(Version::DEFAULT);
         let old = self.old(&options.settings, to)?;
-        self.can_start(true)?;
+        self.can_start()?;
         let docker = Docker::connect()?;
         let releases = Releases::new(old.release.clone(), to.to_string());
         let mut out = outcome(&layout, &releases, empty(&layout));
@@ -186,7 +186,7 @@ impl Restoring<'_> {
         for image in &images {
             self.pull(image).map_err(unchanged)?;
         }
-        let _alone = Alone::take(&self.places)?;
+        let _alone = Alone::begin(&layout, &self.places)?;
         let mut journal = Journal::of_update(layout.directory(), releases, self.stamp());
         journal.migration = true;
         self.places.note(&journal)?;
@@ -302,14 +302,7 @@ impl Restoring<'_> {
     /// Begins the new tree: what it is, and its secrets.
     fn outline(&mut self, old: &Old) -> Result<(), Error> {
         let places = self.places.clone();
-        for left in [
-            &places.stage,
-            &places.aside,
-            &places.stage_secrets,
-            &places.aside_secrets,
-        ] {
-            remove(left)?;
-        }
+        places.remove_copies()?;
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o750)

@@ -12,7 +12,7 @@ mod swap;
 mod update;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -292,7 +292,11 @@ impl<'a> Restoring<'a> {
         } else {
             Scope::Everything
         };
-        self.can_start(!options.no_start)?;
+        if !options.no_start {
+            self.can_start().map_err(|error| {
+                error.hint("`--no-start` restores the files and starts nothing")
+            })?;
+        }
         let verified = self.verified(source)?;
         let running = self.running()?;
         let facts = self.facts(scope, &verified, options, !running.is_empty());
@@ -318,7 +322,7 @@ impl<'a> Restoring<'a> {
             return Ok(out);
         }
 
-        let _alone = Alone::take(&self.places)?;
+        let _alone = Alone::begin(&self.layout, &self.places)?;
         self.own_lock()?;
         let mut journal = Journal::new(source.file.clone(), scope, self.stamp());
         journal.exact = options.exact;
@@ -357,8 +361,22 @@ impl<'a> Restoring<'a> {
                 "what was unpacked was removed"
             }
             Course::Undo => {
-                self.undo(&mut journal)
+                let failed = self
+                    .undo(&mut journal)
                     .map_err(|error| error.about("go back to what was there before"))?;
+                if let Some(why) = failed {
+                    let host = self.layout.mail_host().to_string();
+                    let why = format!(
+                        "the files are as they were before, but starting it again failed: {why}"
+                    );
+                    out.findings
+                        .push(
+                            Finding::error("restore.not_started", host, why).hint(format!(
+                                "`{}` tries that again",
+                                self.layout.command("start")
+                            )),
+                        );
+                }
                 if journal.replaces {
                     "everything is as it was before"
                 } else {
@@ -799,10 +817,14 @@ impl<'a> Restoring<'a> {
     /// Puts everything back. Returns why what ran before does not run again, if it does not.
     fn undo(&mut self, journal: &mut Journal) -> Result<Option<String>, Error> {
         let was = journal.state;
+        let in_place = swap::is_in_place(&self.places, journal)?;
+        if !in_place {
+            // Their room may be what was lacking, also for the note.
+            self.places.remove_copies()?;
+        }
         journal.state = State::Undoing;
         self.places.note(journal)?;
         self.staged_lock()?;
-        let in_place = swap::is_in_place(&self.places, journal)?;
         if in_place {
             self.stop_restored(journal)?;
             let keeps_mail = journal.in_its_directory() || journal.scope != Scope::Everything;
@@ -824,10 +846,12 @@ impl<'a> Restoring<'a> {
             }
         }
         swap::back(&self.places, journal)?;
-        if in_place {
+        // A run that was killed while it went back may have left containers of what is no longer in place, and new files beside what is.
+        let changed = in_place || was == State::Undoing;
+        if changed {
             self.remove_new(journal)?;
         }
-        let started = self.start_again(journal, in_place);
+        let started = self.start_again(journal, changed);
         self.places.clear()?;
         self.leave_nothing(journal);
         Ok(started.err().map(|error| error.to_string()))
@@ -870,23 +894,16 @@ fn megabytes(bytes: u64) -> String {
 
 /// Paths of a deployment that are links or file systems of their own.
 fn elsewhere(places: &Places) -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    let mut look = |path: PathBuf| {
-        let Ok(there) = fs::symlink_metadata(&path) else {
-            return;
-        };
-        let parent = path.parent().and_then(|parent| fs::metadata(parent).ok());
-        if there.is_symlink() || parent.is_some_and(|parent| parent.dev() != there.dev()) {
-            out.push(path);
-        }
-    };
-    for directory in DIRECTORIES {
-        look(if directory.path.is_empty() {
-            places.live.clone()
-        } else {
-            places.live.join(directory.path)
-        });
-    }
-    look(places.live_secrets.clone());
-    out
+    DIRECTORIES
+        .iter()
+        .map(|directory| {
+            if directory.path.is_empty() {
+                places.live.clone()
+            } else {
+                places.live.join(directory.path)
+            }
+        })
+        .chain([places.live_secrets.clone()])
+        .filter(|path| places::is_fixed(path))
+        .collect()
 }

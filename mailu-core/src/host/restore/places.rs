@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -89,12 +90,24 @@ impl Places {
         files::write_atomically(&mut Disk, &self.journal, 0o600, None, text.as_bytes())
     }
 
+    /// Removes what was unpacked or copied, or what has changed places with it.
+    pub(super) fn remove_copies(&self) -> Result<(), Error> {
+        for path in [
+            &self.stage,
+            &self.aside,
+            &self.stage_data,
+            &self.stage_secrets,
+            &self.aside_secrets,
+        ] {
+            remove(path)?;
+        }
+        Ok(())
+    }
+
     /// Removes everything of a restore: what is left beside the deployment, then the note.
     pub(super) fn clear(&self) -> Result<(), Error> {
         // The lock stays until the note is gone, or another run could begin while this one is not over.
-        for path in [&self.stage, &self.aside, &self.stage_data] {
-            remove(path)?;
-        }
+        self.remove_copies()?;
         remove(self.work_secrets())?;
         // What a run left that was killed while it wrote the note.
         let unwritten = beside(&self.journal, crate::plan::TEMPORARY_SUFFIX);
@@ -196,6 +209,13 @@ pub(super) struct Alone {
 }
 
 impl Alone {
+    /// For a run that begins: none that was interrupted may have left its note since somebody last looked.
+    pub(super) fn begin(layout: &Layout, places: &Places) -> Result<Self, Error> {
+        let alone = Self::take(places)?;
+        refuse_unfinished(layout)?;
+        Ok(alone)
+    }
+
     pub(super) fn take(places: &Places) -> Result<Self, Error> {
         let path = places.lock();
         loop {
@@ -285,6 +305,45 @@ pub(super) fn identity(path: &Path) -> Result<Option<(u64, u64)>, Error> {
     }
 }
 
+/// Whether something changes places with nothing beside it: a link, or where something is mounted, be it of the same file system.
+pub(super) fn is_fixed(path: &Path) -> bool {
+    let Ok(there) = fs::symlink_metadata(path) else {
+        return false;
+    };
+    let parent = path.parent().and_then(|parent| fs::metadata(parent).ok());
+    there.is_symlink()
+        || parent.is_some_and(|parent| parent.dev() != there.dev())
+        || is_mount_point(path)
+}
+
+fn is_mount_point(path: &Path) -> bool {
+    let Ok(real) = path.canonicalize() else {
+        return false;
+    };
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    mounts
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
+        .any(|point| unescaped(point) == real.as_os_str().as_bytes())
+}
+
+/// `\040` and the like of the kernel's lists.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let byte = octal
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        out.push(byte.unwrap_or(*first));
+        rest = after
+            .get(if byte.is_some() { 3 } else { 0 }..)
+            .unwrap_or_default();
+    }
+    out
+}
+
 /// Removes a file, a link or a directory with all that is in it.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
     let done = match fs::symlink_metadata(path) {
@@ -311,4 +370,16 @@ pub(super) fn listed(directory: &Path) -> Result<Vec<fs::DirEntry>, Error> {
     let mut out = entries.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     out.sort_unstable_by_key(fs::DirEntry::file_name);
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_mount_points_are_read() {
+        assert_eq!(unescaped(br"/a\040b\134/c\x\"), br"/a b\/c\x\");
+        assert!(is_fixed(Path::new("/proc")));
+        assert!(!is_fixed(Path::new("/proc/self/fd")));
+    }
 }

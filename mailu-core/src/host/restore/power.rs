@@ -34,20 +34,15 @@ const PROOF: Duration = Duration::from_secs(120);
 
 impl Restoring<'_> {
     /// Whether a server could be started at all.
-    pub(super) fn can_start(&self, start: bool) -> Result<(), Error> {
-        if !start {
-            return Ok(());
-        }
+    pub(super) fn can_start(&self) -> Result<(), Error> {
         Docker::connect()
             .and_then(|_| Compose::required())
             .map(drop)
             .map_err(|error| {
-                error
-                    .about(format!(
-                        "restore {}, for which nothing was changed yet",
-                        self.layout.mail_host()
-                    ))
-                    .hint("`--no-start` restores the files and starts nothing")
+                error.about(format!(
+                    "start {}, for which nothing was changed yet",
+                    self.layout.mail_host()
+                ))
             })
     }
 

@@ -16,12 +16,11 @@ struct Pair {
     known: Known,
 }
 
-/// By what it is known whether two have changed places.
-#[derive(Debug, Clone, Copy)]
+/// By what it is told which of the two is in place.
 enum Known {
-    /// The number of what takes the place.
+    /// What takes the place.
     Restored((u64, u64)),
-    /// The number of what was there: what took its place may have been written anew since.
+    /// What was there.
     Original((u64, u64)),
 }
 
@@ -68,8 +67,8 @@ impl Pair {
 
     fn is_in_place(&self) -> Result<bool, Error> {
         Ok(match self.known {
-            Known::Restored(number) => identity(&self.live)? == Some(number),
-            Known::Original(number) => identity(&self.stage)? == Some(number),
+            Known::Restored(restored) => identity(&self.live)? == Some(restored),
+            Known::Original(original) => identity(&self.stage)? == Some(original),
         })
     }
 
@@ -91,9 +90,9 @@ impl Pair {
         }
         match (identity(&self.stage)?, identity(&self.live)?) {
             (Some(_), Some(_)) => exchange(&self.stage, &self.live, &self.aside),
-            // Somebody removed what took its place.
-            (Some(_), None) => rename(&self.stage, &self.live),
             (None, _) => rename(&self.live, &self.stage),
+            // What took the place is gone.
+            (_, None) => rename(&self.stage, &self.live),
         }
     }
 }
@@ -125,9 +124,10 @@ pub(super) fn back(places: &Places, journal: &Journal) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether any of what was restored, or copied for an update, is in its place.
+/// Whether any of what was restored, or copied for an update, is in its place. What was interrupted halfway is settled first.
 pub(super) fn is_in_place(places: &Places, journal: &Journal) -> Result<bool, Error> {
     for pair in pairs(places, journal) {
+        pair.settle()?;
         if pair.is_in_place()? {
             return Ok(true);
         }

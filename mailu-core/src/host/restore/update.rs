@@ -12,7 +12,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::migrate;
-use super::places::{Alone, UPDATING, identity, listed, private, refused, remove, unfinished};
+use super::places::{
+    Alone, UPDATING, identity, is_fixed, listed, private, refused, remove, unfinished,
+};
 use super::stage::{self, Unpacking};
 use super::{MARGIN, OF_A_MEMBER, QUEUE, Restoring, SIGNATURES, empty};
 use crate::backup::{Kind, Member, SNAPSHOT, left_out};
@@ -25,7 +27,7 @@ use crate::dns::PublicKeys;
 use crate::engine::State as Running;
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
-use crate::finding::{Finding, has_errors};
+use crate::finding::{Finding, Severity, has_errors};
 use crate::host::backup::{BackupOptions, outside_database, revision};
 use crate::host::engine::Docker;
 use crate::host::perform::Progress;
@@ -34,7 +36,7 @@ use crate::host::root::{Mailu, prepare};
 use crate::host::up::going_on;
 use crate::host::{files, hints, observe};
 use crate::paths::{DIRECTORIES, Layout};
-use crate::plan::{Deployment, Nothing, Request};
+use crate::plan::{Deployment, FileConflict, Nothing, Request};
 use crate::render::{Rendered, render};
 use crate::restore::{Course, Item, Journal, Releases, Restored};
 use crate::secret::Secrets;
@@ -115,7 +117,9 @@ impl Mailu {
             }
             let done = run.recover(options.undo)?;
             if goes_on || options.undo {
-                return Ok(outcome(layout, &releases, done));
+                let mut out = outcome(layout, &releases, done);
+                out.backup = Some(journal.file);
+                return Ok(out);
             }
             recovered = done.recovered;
             run = Restoring::new(self, layout, options.wait, progress);
@@ -179,7 +183,7 @@ impl Restoring<'_> {
         if from == to {
             return Ok(out);
         }
-        self.can_start(true)?;
+        self.can_start()?;
         let docker = Docker::connect()?;
         let (facts, images) = self.about_update(&docker, from, to, options)?;
         out.findings = update::judge(&facts);
@@ -222,11 +226,20 @@ impl Restoring<'_> {
             .map_err(unchanged)?;
         out.findings.extend(taken.findings);
 
-        let _alone = Alone::take(&self.places)?;
-        self.own_lock()?;
+        let _alone = Alone::begin(&layout, &self.places)?;
         let mut journal = Journal::of_update(taken.file.clone(), releases, self.stamp());
         journal.passed = passed;
-        self.places.note(&journal)?;
+        let ready = self
+            .own_lock()
+            .and_then(|()| self.still_so(from))
+            .and_then(|()| self.places.note(&journal));
+        if let Err(error) = ready {
+            self.places.clear()?;
+            return Err(unchanged(error).hint(format!(
+                "the backup that was taken is {}",
+                taken.file.display()
+            )));
+        }
         let begun = Instant::now();
         let mut done = empty(&layout);
         match self.onward(&mut journal, &mut done) {
@@ -243,6 +256,49 @@ impl Restoring<'_> {
         out.stood_still_seconds = Some(begun.elapsed().as_secs());
         out.run = done.run;
         out.findings.extend(done.findings);
+        Ok(out)
+    }
+
+    /// What was found out before the backup, which took a while and has taken room.
+    fn still_so(&self, from: Version) -> Result<(), Error> {
+        let (config, _) = self.mailu.config(&self.layout)?;
+        let now = self.release(&config);
+        if now != from {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.meanwhile",
+                format!("go on from Mailu {from}: another run made it {now} meanwhile"),
+            )
+            .hint("run the same command again"));
+        }
+        let facts = Facts {
+            needed: self.needed(&self.sources()?)?,
+            free: stage::free(&self.places.live.join("data")),
+            ..Facts::new(
+                self.layout.mail_host().to_string(),
+                self.layout.directory(),
+                from,
+                from,
+            )
+        };
+        let findings = update::judge(&facts);
+        if has_errors(&findings) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.refused",
+                "copy databases and settings, now that the backup is there: that cannot be done",
+            )
+            .findings(findings));
+        }
+        Ok(())
+    }
+
+    /// The bytes that copies take.
+    fn needed(&self, sources: &[Source]) -> Result<u64, Error> {
+        let mut out = MARGIN + weight(&self.places.live_secrets, "")?;
+        for source in sources {
+            out += weight(&self.places.live.join(&source.path), &source.path)?;
+        }
         Ok(out)
     }
 
@@ -271,17 +327,30 @@ impl Restoring<'_> {
             ..Request::default()
         };
         let (planned, _) = prepare(&layout, &request, &mut Nothing)?;
-        if !planned.plan.conflicts.is_empty() || has_errors(&planned.plan.findings) {
+        let plan = &planned.plan;
+        if !plan.conflicts.is_empty() || has_errors(&plan.findings) {
+            let (code, why) = if plan.conflicts.is_empty() {
+                ("update.unfit", "mailu.toml does not fit that release")
+            } else {
+                (
+                    "update.edited",
+                    "what was edited by hand has to be settled first",
+                )
+            };
+            let errors = plan.findings.iter();
+            let errors = errors
+                .filter(|one| one.severity == Severity::Error)
+                .cloned();
+            let findings = plan.conflicts.iter().map(disagreement).chain(errors);
             return Err(Error::new(
                 ErrorKind::Conflict,
-                "update.edited",
+                code,
                 format!(
-                    "update {} to Mailu {to}: what was edited by hand has to be settled first; nothing was changed",
+                    "update {} to Mailu {to}: {why}; nothing was changed",
                     layout.mail_host()
                 ),
             )
-            .findings(planned.plan.findings)
-            .hint(format!("`{}` shows what to type", layout.command("apply"))));
+            .findings(findings.collect()));
         }
         let mut facts = Facts::new(layout.mail_host().to_string(), layout.directory(), from, to);
         facts.running = !self.running()?.is_empty();
@@ -296,19 +365,13 @@ impl Restoring<'_> {
             .steps
             .iter()
             .filter_map(|step| step.path.strip_prefix(layout.directory()).ok())
+            // Our own notes change with every comment in mailu.toml.
+            .filter(|path| !path.starts_with(".mailu"))
             .map(|path| path.display().to_string())
             .collect();
         let sources = self.sources()?;
-        facts.elsewhere = sources
-            .iter()
-            .filter(|source| !source.movable)
-            .map(|source| source.path.clone())
-            .collect();
-        let mut needed = MARGIN;
-        for source in &sources {
-            needed += weight(&self.places.live.join(&source.path), &source.path)?;
-        }
-        facts.needed = needed;
+        facts.elsewhere = self.immovable(&sources);
+        facts.needed = self.needed(&sources)?;
         facts.free = stage::free(&self.places.live.join("data"));
         let images = wanted(&layout, &planned)?;
         for image in images {
@@ -425,10 +488,25 @@ impl Restoring<'_> {
         }
     }
 
+    /// What cannot change places with a copy.
+    fn immovable(&self, sources: &[Source]) -> Vec<String> {
+        let paths = sources.iter().filter(|source| !source.movable);
+        // Copies lie beside the deployment, and beside the secrets.
+        let around = [&self.places.live, &self.places.live_secrets];
+        paths
+            .map(|source| source.path.clone())
+            .chain(
+                around
+                    .into_iter()
+                    .filter(|path| is_fixed(path))
+                    .map(|path| path.display().to_string()),
+            )
+            .collect()
+    }
+
     /// What an update may change: everything but mail, its queue, what can be had again, and what is nobody's we know.
     fn sources(&self) -> Result<Vec<Source>, Error> {
         let live = &self.places.live;
-        let device = |path: &Path| fs::metadata(path).map(|there| there.dev()).ok();
         let mut out = Vec::new();
         for entry in listed(live)? {
             let path = entry.file_name().to_string_lossy().into_owned();
@@ -438,10 +516,11 @@ impl Restoring<'_> {
             if path == "data" || !ours {
                 continue;
             }
-            // A link goes with what it leads to; that stays where it is.
+            // Nobody here writes what somebody has added for Compose: a link to it goes as it is.
             let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let theirs = link && OVERRIDES.contains(&path.as_str());
             out.push(Source {
-                movable: link || device(&entry.path()) == device(live),
+                movable: theirs || !is_fixed(&entry.path()),
                 path,
             });
         }
@@ -453,9 +532,8 @@ impl Restoring<'_> {
             if !ours || STAYS.contains(&name.as_str()) {
                 continue;
             }
-            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             out.push(Source {
-                movable: !link && device(&entry.path()) == device(&data),
+                movable: !is_fixed(&entry.path()),
                 path,
             });
         }
@@ -465,15 +543,7 @@ impl Restoring<'_> {
     /// Copies what the new release may change, beside the originals, and sets the release in the copy of `mailu.toml`. Services stand still.
     pub(super) fn copied(&mut self, journal: &mut Journal) -> Result<(), Error> {
         let places = self.places.clone();
-        for left in [
-            &places.stage,
-            &places.aside,
-            &places.stage_data,
-            &places.stage_secrets,
-            &places.aside_secrets,
-        ] {
-            remove(left)?;
-        }
+        places.remove_copies()?;
         for directory in [&places.stage, &places.stage_data] {
             private(directory)?;
         }
@@ -505,7 +575,9 @@ impl Restoring<'_> {
         self.staged_lock()?;
         self.set_release(journal)?;
         for source in sources {
-            if let Some(original) = identity(&places.live.join(&source.path))? {
+            let original = identity(&places.live.join(&source.path))?;
+            let copied = identity(&places.copy_of(&source.path))?.is_some();
+            if let Some(original) = original.filter(|_| copied) {
                 journal.items.push(Item::new(source.path, original));
             }
         }
@@ -546,7 +618,8 @@ impl Restoring<'_> {
 
     /// Removes what has come beside the originals since an update put copies in their place. They are back already.
     pub(super) fn remove_new(&self, journal: &Journal) -> Result<(), Error> {
-        if journal.update.is_none() {
+        // Before anything changed places it was not noted what there was.
+        if journal.update.is_none() || journal.names.is_empty() {
             return Ok(());
         }
         let before: BTreeSet<&str> = journal.names.iter().map(String::as_str).collect();
@@ -599,6 +672,34 @@ impl Restoring<'_> {
 pub(super) fn images(config: &Config) -> Result<Vec<String>, Error> {
     let rendered = render(config, &Secrets::default(), &PublicKeys::default())?;
     images_of(config, &rendered, &EnvFile::default())
+}
+
+/// An edit that another release would overwrite.
+fn disagreement(conflict: &FileConflict) -> Finding {
+    let shown = |value: &Option<String>| match value {
+        Some(value) => format!("`{value}`"),
+        None => "nothing".to_owned(),
+    };
+    let (subject, message) = match &conflict.variable {
+        Some(of) => (
+            format!("{} {}", conflict.file, of.name),
+            format!(
+                "has {}, where {} is wanted: {}",
+                shown(&of.theirs),
+                shown(&of.ours),
+                of.reason
+            ),
+        ),
+        None => (
+            conflict.file.clone(),
+            "was edited, and another content is wanted now".to_owned(),
+        ),
+    };
+    let hints = conflict.hints.iter().cloned();
+    hints.fold(
+        Finding::error("update.conflict", subject, message),
+        Finding::hint,
+    )
 }
 
 /// The images that a planned deployment needs.
