@@ -45,4 +45,5 @@ mod spf;
 mod support;
 mod up;
 mod wizard;
+mod yaml;
 mod zone;
