@@ -7,12 +7,12 @@ use mailu_core::compose::{self, Compose};
 use mailu_core::network::{Reserved, draw};
 use mailu_core::{Config, Secret, Secrets, render};
 use proptest::prelude::*;
-use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::random;
 use crate::support::{SMALL, compose_v2, succeed, tool};
+use crate::yaml::parse;
 
 /// A valid configuration with its networks.
 pub(crate) fn config(text: &str) -> Config {
@@ -318,29 +318,6 @@ fn filters_in_the_webmail_work_without_a_public_sieve_port() {
     );
     let without = config(&format!("{text}[services]\nwebmail = \"none\"\n"));
     assert_eq!(ports(&without), "25,80,443,465,993");
-}
-
-/// YAML as JSON, through a parser that is not ours.
-pub(crate) fn parse(text: &str) -> Value {
-    fn convert(yaml: &Yaml<'_>) -> Value {
-        match yaml {
-            Yaml::Value(Scalar::Null) => Value::Null,
-            Yaml::Value(Scalar::Boolean(b)) => json!(b),
-            Yaml::Value(Scalar::Integer(i)) => json!(i),
-            Yaml::Value(Scalar::FloatingPoint(f)) => json!(f.into_inner()),
-            Yaml::Value(Scalar::String(s)) => json!(s),
-            Yaml::Sequence(items) => items.iter().map(convert).collect(),
-            Yaml::Mapping(map) => Value::Object(
-                map.iter()
-                    .map(|(key, value)| (convert(key).as_str().unwrap().to_owned(), convert(value)))
-                    .collect(),
-            ),
-            other => panic!("{other:?}"),
-        }
-    }
-    let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    assert_eq!(documents.len(), 1);
-    convert(&documents[0])
 }
 
 /// The file that `compose` means, before Compose's interpolation.

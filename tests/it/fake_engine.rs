@@ -4,7 +4,10 @@
 //! containers answer (`program`), what fails (`fail`) and when the engine is away (`vanish_during`); then it reads what was asked for (`calls`) and what there is (`container`).
 //! `Root::command` and its like find the engine by `FakeEngine::reach`.
 
+// Where they lie is said, because this file is included by path, too.
+#[path = "fake_engine/api.rs"]
 mod api;
+#[path = "fake_engine/docker.rs"]
 mod docker;
 
 use std::collections::BTreeMap;

@@ -47,4 +47,5 @@ mod support;
 mod up;
 mod update;
 mod wizard;
+mod yaml;
 mod zone;

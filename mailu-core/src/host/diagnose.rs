@@ -56,7 +56,7 @@ const TIME_SERVERS: [&str; 3] = ["0.pool.ntp.org", "1.pool.ntp.org", "2.pool.ntp
 
 const TIME_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How many connections to the same server, or programs in the same container, at a time.
+/// How many connections to the same server, questions about the same list, or programs in the same container, at a time.
 const LANES: usize = 4;
 
 /// How to diagnose.
@@ -538,15 +538,13 @@ fn lists(config: &Config, resolver: Option<SocketAddr>) -> Vec<ListSeen> {
                     let [good, bad] = list.tests();
                     let tests = [ask(&good), ask(&bad)];
                     // Who does not answer for the tests needs no further questions.
-                    mine.into_iter()
-                        .map(|(_, subject, name)| {
-                            let answer = match &tests[0] {
-                                Err(why) => Err(why.clone()),
-                                Ok(_) => ask(name),
-                            };
-                            ListSeen::new(list.zone, subject.clone(), tests.clone(), answer)
-                        })
-                        .collect()
+                    at_once(&mine, LANES, |(_, subject, name)| {
+                        let answer = match &tests[0] {
+                            Err(why) => Err(why.clone()),
+                            Ok(_) => ask(name),
+                        };
+                        ListSeen::new(list.zone, subject.clone(), tests.clone(), answer)
+                    })
                 })
             })
             .collect();

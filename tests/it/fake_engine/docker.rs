@@ -296,7 +296,7 @@ impl Project {
             ));
         };
         let settings = variables(&directory.join(".env"));
-        let document = crate::compose::parse(&text);
+        let document = crate::yaml::parse(&text);
         let directory_name = directory.file_name().unwrap_or_default().to_string_lossy();
         let name = name
             .map(str::to_owned)
