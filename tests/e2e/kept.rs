@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::ledger::{History, Inventory, Span};
 use crate::load::{
-    self, ACCOUNTS, Load, RATE, SENDER, add_account, arrived_of, full, look, now, perform, rate,
-    say, undisturbed,
+    self, ACCOUNTS, Load, RATE, SENDER, add_account, arrived_of, frozen, full, kill_engine, look,
+    now, perform, rate, say, undisturbed,
 };
 use crate::maildir::{on_disk, wrong_files};
 use crate::server::{PASSWORD, Server, USER, containers};
@@ -315,12 +315,6 @@ fn one_deleted_mailbox_comes_back_beside_newer_mail() {
     Server::mail_in("for an account that came back");
 }
 
-/// What stands still.
-fn frozen() -> Vec<String> {
-    let names = docker(&["ps", "--filter", "status=paused", "--format", "{{.Names}}"]);
-    names.lines().map(str::to_owned).collect()
-}
-
 /// A backup, whole process group to be killed.
 fn begin_backup(server: &Server) -> Child {
     use std::os::unix::process::CommandExt as _;
@@ -451,55 +445,17 @@ fn a_killed_backup_leaves_nobody_standing_still() {
 
 /// The engine is killed while services stand still, and while a backup is restored. It comes back, as systemd would have it.
 fn an_engine_that_dies(server: &Server, note: &Path) {
-    let die = || {
-        let pid = std::fs::read_to_string("/run/docker.pid").unwrap();
-        let _ = Command::new("kill").args(["-KILL", pid.trim()]).output();
-    };
-    let back = || {
-        wait_long("the engine", Duration::from_secs(120), || {
-            let up = Command::new("docker")
-                .args(["exec", "world_outside", "test", "-e", "/run/ready"])
-                .output();
-            up.is_ok_and(|output| output.status.success()).then_some(())
-        });
-        // Zones are of the world's life before.
-        server.publish(&server.root.read("dns/example.com.zone"));
-        // It stopped what ran when it came back.
-        server.root.run(&["start"]).expect_code(0);
-        let start = std::time::Instant::now();
-        loop {
-            let run = server.root.run(&["status", "--json"]);
-            let report = run.json();
-            let unwell: Vec<Value> = report["services"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|one| one["level"] != "well")
-                .cloned()
-                .collect();
-            if frozen().is_empty() && unwell.is_empty() && report["engine"].is_string() {
-                return;
-            }
-            assert!(
-                start.elapsed() < Duration::from_secs(180),
-                "{:?} {unwell:#?} {}",
-                frozen(),
-                report["findings"]
-            );
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    };
     let before = look();
 
     let child = begin_freezing(server, note);
     std::thread::sleep(Duration::from_millis(60));
-    die();
+    kill_engine();
     let output = child.wait_with_output().unwrap();
     say(&format!(
         "the engine died while services were frozen: the backup ended with {}",
         output.status
     ));
-    back();
+    load::comes_back(server);
     server.root.run(&["backup", "--verify"]).expect_code(0);
     assert!(!note.exists());
     sweep_archives(server);
@@ -522,28 +478,20 @@ fn an_engine_that_dies(server: &Server, note: &Path) {
             let over = child.try_wait().unwrap().is_some();
             (over || text.contains(&format!("\"{state}\""))).then_some(())
         });
-        die();
+        kill_engine();
         let status = child.wait().unwrap();
-        engine_answers();
+        load::engine_answers();
         if journal.exists() {
             server.root.run(&["restore"]).expect_code(0);
         }
         assert!(!journal.exists());
-        back();
+        load::comes_back(server);
         say(&format!(
             "the engine died while {state}: the restore ended with {status}"
         ));
         assert_eq!(look(), before, "{state}");
     }
     Server::mail_in("after engines that died");
-}
-
-/// Waits until the engine answers.
-fn engine_answers() {
-    wait_long("the engine", Duration::from_secs(120), || {
-        let up = Command::new("docker").args(["ps", "-q"]).output();
-        up.is_ok_and(|output| output.status.success()).then_some(())
-    });
 }
 
 /// Waits until the mailbox has so many messages.

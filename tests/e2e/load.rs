@@ -220,3 +220,59 @@ pub(crate) fn arrived_of(
         std::thread::sleep(Duration::from_millis(500));
     }
 }
+
+// --- an engine that dies ----------------------------------------------------------------------------------------------------------
+
+/// What stands still.
+pub(crate) fn frozen() -> Vec<String> {
+    let names = docker(&["ps", "--filter", "status=paused", "--format", "{{.Names}}"]);
+    names.lines().map(str::to_owned).collect()
+}
+
+/// Kills the engine. It comes back, as systemd would have it.
+pub(crate) fn kill_engine() {
+    let pid = std::fs::read_to_string("/run/docker.pid").unwrap();
+    let _ = Command::new("kill").args(["-KILL", pid.trim()]).output();
+}
+
+/// Waits until the engine answers.
+pub(crate) fn engine_answers() {
+    wait_long("the engine", Duration::from_secs(120), || {
+        let up = Command::new("docker").args(["ps", "-q"]).output();
+        up.is_ok_and(|output| output.status.success()).then_some(())
+    });
+}
+
+/// Waits until the world is there again after the engine's return, and starts the server, which Docker has stopped.
+pub(crate) fn comes_back(server: &Server) {
+    wait_long("the world", Duration::from_secs(120), || {
+        let up = Command::new("docker")
+            .args(["exec", "world_outside", "test", "-e", "/run/ready"])
+            .output();
+        up.is_ok_and(|output| output.status.success()).then_some(())
+    });
+    // Zones are of the world's life before.
+    server.publish(&server.root.read("dns/example.com.zone"));
+    server.root.run(&["start"]).expect_code(0);
+    let start = std::time::Instant::now();
+    loop {
+        let report = server.root.run(&["status", "--json"]).json();
+        let unwell: Vec<Value> = report["services"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|one| one["level"] != "well")
+            .cloned()
+            .collect();
+        if frozen().is_empty() && unwell.is_empty() && report["engine"].is_string() {
+            return;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(180),
+            "{:?} {unwell:#?} {}",
+            frozen(),
+            report["findings"]
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::ledger::{History, Inventory};
-use crate::load::{self, Load, SENDER, arrived_of, full, look, perform, rate, say};
+use crate::load::{self, Load, SENDER, arrived_of, full, kill_engine, look, perform, rate, say};
 use crate::server::{Server, containers};
 use crate::support::{Snapshot, snapshot};
 use crate::world::{self, docker, inbox, inside, inspect, outside, wait_long};
@@ -210,11 +211,13 @@ fn good_releases_come_and_bad_ones_go() {
     // A mail server hands messages over all the time, and tries again.
     let mut relay = Load::start("relay", &json!({ "sent": 5 }));
     relay.has_lasted(Duration::from_secs(2));
-    for (release, why) in [
+    let bad = [
         ("2024.06.61", "start.restart_loop"),
-        ("2024.06.62", "update.no_mail"),
         ("2024.06.63", "update.schema"),
-    ] {
+        // It takes its time until mail has not come.
+        ("2024.06.62", "update.no_mail"),
+    ];
+    for (release, why) in bad.into_iter().take(if full() { 3 } else { 2 }) {
         let from = load::now();
         let run = server
             .root
@@ -294,7 +297,44 @@ fn good_releases_come_and_bad_ones_go() {
 }
 
 /// As a new series does: another revision, another table, another column.
-const MIGRATES: &str = r#"RUN sed -i 's/^flask("db", "upgrade")/&\nimport sqlite3\ndb = sqlite3.connect("\/data\/main.db")\ndb.execute("update alembic_version set version_num = '9a5866105f5a'")\ndb.execute("create table if not exists anonmail (email text)")\ndb.commit()\ndb.close()/' /start.py && grep -q 9a5866105f5a /start.py"#;
+const MIGRATES: &str = r#"RUN sed -i 's/^flask("db", "upgrade")/&\nimport sqlite3\ndb = sqlite3.connect("\/data\/main.db")\ndb.execute("update alembic_version set version_num = ?", ["9a5866105f5a"])\ndb.execute("create table if not exists anonmail (email text)")\ndb.commit()\ndb.close()/' /start.py && grep -q 9a5866105f5a /start.py"#;
+
+/// The engine is killed while services are stopped for an update, and while the new release starts.
+fn an_engine_that_dies(server: &Server, journal: &Path, then: &Inventory) {
+    for state in ["holding", "starting"] {
+        let to = if releases_on(server) == [NOW] {
+            BEFORE
+        } else {
+            NOW
+        };
+        let mut child = server
+            .root
+            .command(&["update", "--to", to])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_long(state, Duration::from_secs(120), || {
+            let text = std::fs::read_to_string(journal).unwrap_or_default();
+            let over = child.try_wait().unwrap().is_some();
+            (over || text.contains(&format!("\"{state}\""))).then_some(())
+        });
+        kill_engine();
+        let status = child.wait().unwrap();
+        load::engine_answers();
+        if journal.exists() {
+            server.root.run(&["update"]).expect_code(0);
+        }
+        assert!(!journal.exists());
+        load::comes_back(server);
+        let runs = releases_on(server);
+        say(&format!(
+            "the engine died while {state}: the update ended with {status}, and {runs:?} runs"
+        ));
+        assert_eq!(runs.len(), 1);
+        assert_eq!(look(), *then, "{state}");
+    }
+}
 
 /// Killed wherever it is, it is as before or as after, and the next run says which and finishes.
 #[test]
@@ -358,5 +398,8 @@ fn a_killed_update_is_finished_by_the_next_run() {
         "an update of {:.0} s, killed at {points} points: {states:?}",
         course.as_secs_f64()
     ));
+    if full() {
+        an_engine_that_dies(&server, &journal, &then);
+    }
     Server::mail_in("after killed updates");
 }
