@@ -820,6 +820,14 @@ pub struct Update {
     /// Of a deployment that AgencyStack's old installer made: set a key of mailu.toml. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting, conflicts_with = "undo")]
     pub set: Vec<(String, String)>,
+    /// Of such a deployment: leave out a check, such as preflight.open_relay. It is noted in the deployment. May be repeated.
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "MAILU_SKIP_CHECK",
+        value_delimiter = ','
+    )]
+    pub skip_check: Vec<String>,
     /// Update though accounts are in another database, which is not in the backup and does not go back with the rest.
     #[arg(long)]
     pub without_database: bool,

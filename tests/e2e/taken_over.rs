@@ -23,6 +23,8 @@ struct Old {
 
 impl Drop for Old {
     fn drop(&mut self) {
+        let names = ["front", "admin", "smtp", "imap"].map(Self::container);
+        world::show_if_failing(&names.each_ref().map(String::as_str));
         world::remove_containers("mailexamplecom");
         let _ = Command::new("docker")
             .args(["network", "rm", "agency-network"])

@@ -48,6 +48,8 @@ pub(crate) struct FakeContainer {
     pub(crate) published: Vec<(String, u16, u16)>,
     /// On the host, in the container.
     pub(crate) mounts: Vec<(String, String)>,
+    /// What is in it that no mount shows: its directory, and where the test keeps the files.
+    pub(crate) inside: Vec<(String, PathBuf)>,
     pub(crate) command: Vec<String>,
     pub(crate) network_mode: String,
     pub(crate) log: Vec<FakeLine>,
@@ -202,6 +204,7 @@ impl FakeContainer {
             networks: BTreeMap::new(),
             published: Vec::new(),
             mounts: Vec::new(),
+            inside: Vec::new(),
             command: vec!["/start.py".to_owned()],
             network_mode: "bridge".to_owned(),
             log: Vec::new(),

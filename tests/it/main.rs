@@ -36,6 +36,7 @@ mod ledger;
 mod lost;
 #[path = "../e2e/maildir.rs"]
 mod maildir;
+mod migrate;
 mod operate;
 mod preflight;
 mod published;

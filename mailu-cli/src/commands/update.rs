@@ -18,6 +18,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Update) -> Resu
     options.dry_run = args.dry_run;
     options.undo = args.undo;
     options.settings.clone_from(&args.set);
+    options.skip = args.skip_check.iter().cloned().collect();
     options.without_database = args.without_database;
     options.wait = args.wait.map(Duration::from_secs);
     let log = if options.dry_run {

@@ -49,7 +49,7 @@ const ROOTS6: [Ipv6Addr; 3] = [
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Where it is noted which checks were left out.
-const SKIPPED: &str = ".mailu/skipped.json";
+pub(super) const SKIPPED: &str = ".mailu/skipped.json";
 
 impl Mailu {
     /// Checks whether this host can run the deployment at `layout` with `config`. Nothing is changed.
@@ -146,13 +146,7 @@ impl Mailu {
             return Ok(());
         }
         let _locks = lock::take(layout)?;
-        let now = observe::now();
-        let after: BTreeMap<&String, &String> = skipped
-            .iter()
-            .map(|id| (id, before.get(id).unwrap_or(&now)))
-            .collect();
-        let mut text = serde_json::to_string_pretty(&after).unwrap_or_default();
-        text.push('\n');
+        let text = skipped_since(skipped, &before);
         files::write_atomically(&mut files::Disk, &path, 0o600, None, text.as_bytes())
     }
 
@@ -163,6 +157,21 @@ impl Mailu {
             .and_then(|text| serde_json::from_slice(&text).ok())
             .unwrap_or_default()
     }
+}
+
+/// The note of checks that are left out; `before` has since when some are.
+pub(super) fn skipped_since(
+    skipped: &BTreeSet<String>,
+    before: &BTreeMap<String, String>,
+) -> String {
+    let now = observe::now();
+    let after: BTreeMap<&String, &String> = skipped
+        .iter()
+        .map(|id| (id, before.get(id).unwrap_or(&now)))
+        .collect();
+    let mut text = serde_json::to_string_pretty(&after).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 fn gather(layout: &Layout, config: &Config, options: &Options) -> Facts {

@@ -78,6 +78,29 @@ pub(super) fn serve(connection: TcpStream, world: &Mutex<World>) {
     let _ = reader.read(&mut [0; 1]);
 }
 
+/// `NAME:/directory/.` to a directory that is there.
+fn copy_out(world: &mut World, from: &str, to: &str) -> Answer {
+    let (name, inside) = from.split_once(':').unwrap();
+    let inside = inside.strip_suffix("/.").unwrap();
+    let Some(there) = world.find(name) else {
+        return Answer::failed(1, &format!("Error: No such container:path: {from}"));
+    };
+    let Some((_, files)) = there.inside.iter().find(|(path, _)| path == inside) else {
+        let why = format!(
+            "Error response from daemon: Could not find the file {inside} in container {name}"
+        );
+        return Answer::failed(1, &why);
+    };
+    let done = std::process::Command::new("/bin/cp")
+        .args(["-a", &format!("{}/.", files.display()), to])
+        .output()
+        .unwrap();
+    Answer::failed(
+        i64::from(!done.status.success()),
+        &String::from_utf8_lossy(&done.stderr),
+    )
+}
+
 fn run(world: &mut World, directory: &Path, args: &[String], input: &[u8]) -> Answer {
     let what = format!("docker {}", args.join(" "));
     world.note(what.clone(), directory);
@@ -118,6 +141,11 @@ fn run(world: &mut World, directory: &Path, args: &[String], input: &[u8]) -> An
                 &format!("Error response from daemon: No such container: {name}"),
             ),
         },
+        ["rm", "--force", name] => {
+            world.containers.retain(|there| there.name != *name);
+            Answer::out(name)
+        }
+        ["cp", "--archive", from, to] => copy_out(world, from, to),
         ["pull", "--quiet", image] => {
             if !world.registry {
                 return Answer::failed(1, &format!("Error response from daemon: {NO_REGISTRY}"));

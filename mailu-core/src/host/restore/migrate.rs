@@ -1,6 +1,7 @@
 //! A deployment of `AgencyStack`'s old installer becomes one of ours. What it is made of is copied into a new tree beside it; messages get hard
 //! links, because nobody changes them. The old tree and its containers stay as they are until the new server has shown that it works.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -17,10 +18,12 @@ use crate::engine::Container;
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
 use crate::host::engine::Docker;
+use crate::host::preflight::{SKIPPED, skipped_since};
 use crate::host::root::{Mailu, Target};
 use crate::host::{files, observe};
 use crate::migrate::{self, Old};
 use crate::paths::Layout;
+use crate::preflight;
 use crate::restore::{Journal, Releases, Step};
 use crate::secret::Secrets;
 use crate::update::Updated;
@@ -143,6 +146,9 @@ impl Restoring<'_> {
     pub(super) fn migrate(&mut self, options: &UpdateOptions) -> Result<Updated, Error> {
         let layout = self.layout.clone();
         let to = options.to.unwrap_or(Version::DEFAULT);
+        let mut checks = preflight::Options::default();
+        checks.skip.clone_from(&options.skip);
+        checks.known()?;
         let old = self.old(&options.settings, to)?;
         self.can_start()?;
         let docker = Docker::connect()?;
@@ -190,7 +196,9 @@ impl Restoring<'_> {
         let mut journal = Journal::of_update(layout.directory(), releases, self.stamp());
         journal.migration = true;
         self.places.note(&journal)?;
-        let begun = self.outline(&old).and_then(|()| self.could_run(true));
+        let begun = self
+            .outline(&old, &options.skip)
+            .and_then(|()| self.could_run(true));
         if let Err(error) = begun {
             self.places.clear()?;
             return Err(unchanged(error));
@@ -300,7 +308,7 @@ impl Restoring<'_> {
     }
 
     /// Begins the new tree: what it is, and its secrets.
-    fn outline(&mut self, old: &Old) -> Result<(), Error> {
+    fn outline(&mut self, old: &Old, skip: &BTreeSet<String>) -> Result<(), Error> {
         let places = self.places.clone();
         places.remove_copies()?;
         fs::DirBuilder::new()
@@ -310,6 +318,10 @@ impl Restoring<'_> {
             .map_err(|error| files::failed("make the directory", &places.stage, error))?;
         write(&places.stage.join("mailu.toml"), &old.toml)?;
         stage::complete(&places.stage, &[])?;
+        if !skip.is_empty() {
+            let text = skipped_since(skip, &BTreeMap::new());
+            write(&places.stage.join(SKIPPED), &text)?;
+        }
         private(&places.stage_secrets)?;
         for name in Secrets::NAMES {
             if let Some(secret) = old.secrets.get(name) {

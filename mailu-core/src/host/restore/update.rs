@@ -57,6 +57,8 @@ pub struct UpdateOptions {
     pub without_database: bool,
     /// Of a deployment of `AgencyStack`'s old installer: keys of `mailu.toml` to set, as typed, where its files do not say what is wanted.
     pub settings: Vec<(String, String)>,
+    /// Of such a deployment: pre-flight checks that it is installed without, as noted by [`Mailu::install`].
+    pub skip: BTreeSet<String>,
     /// How long each service may take to become ready, instead of what is usual for it.
     pub wait: Option<Duration>,
 }
