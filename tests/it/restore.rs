@@ -625,7 +625,7 @@ fn an_interrupted_start_goes_on_or_back_with_all_mail() {
         let refused =
             up::run(&root, &engine, &["config", "set", "limits.quota=5GB"]).expect_code(2);
         assert!(
-            refused.err.contains("a restore of it was interrupted"),
+            refused.err.contains("a restore of ") && refused.err.contains("was interrupted"),
             "{}",
             refused.err
         );

@@ -324,7 +324,14 @@ impl Project {
             ));
         };
         let settings = variables(&directory.join(".env"));
-        let document = crate::yaml::parse(&text);
+        let mut document = crate::yaml::parse(&text);
+        let more = std::fs::read_to_string(directory.join("docker-compose.override.yml"));
+        let more = crate::yaml::parse(more.as_deref().unwrap_or("services: {}"));
+        for (service, keys) in entries(&more["services"]) {
+            for (key, value) in entries(keys) {
+                document["services"][service][key] = value.clone();
+            }
+        }
         let directory_name = directory.file_name().unwrap_or_default().to_string_lossy();
         let name = name
             .map(str::to_owned)

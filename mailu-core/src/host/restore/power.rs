@@ -195,7 +195,7 @@ impl Restoring<'_> {
             .findings(run.findings));
         }
         if journal.update.is_some() {
-            self.updated(journal)?;
+            self.updated(journal, &mut run)?;
         }
         self.proof(&mut run, journal)?;
         let after: BTreeSet<String> = self.accounts().into_iter().collect();

@@ -36,7 +36,7 @@ use crate::host::root::{Mailu, prepare};
 use crate::host::up::going_on;
 use crate::host::{files, hints, observe};
 use crate::paths::{DIRECTORIES, Layout};
-use crate::plan::{Deployment, FileConflict, Nothing, Request};
+use crate::plan::{Deployment, FileConflict, Nothing, Request, TEMPORARY_SUFFIX};
 use crate::render::{Rendered, render};
 use crate::restore::{Course, Item, Journal, Releases, Restored};
 use crate::secret::Secrets;
@@ -304,6 +304,27 @@ impl Restoring<'_> {
         Ok(out)
     }
 
+    /// Services whose images somebody has chosen: they are what they were.
+    fn other_images(&self, docker: &Docker, config: &Config) -> Result<Vec<Finding>, Error> {
+        let env = fs::read_to_string(self.layout.file(".env")).unwrap_or_default();
+        let wanted = services(config, &env);
+        let there = self.containers(docker)?;
+        let other = there.iter().filter_map(|container| {
+            let service = container.service.as_deref()?;
+            let wanted = wanted.iter().find(|one| one.service == service)?;
+            (wanted.image != container.image).then(|| {
+                Finding::warning(
+                    "update.other_image",
+                    service,
+                    format!("does not have the image of the release, {}", wanted.image),
+                )
+                .value(&container.image)
+                .hint("docker-compose.yml was edited, or has an override beside it, that names another one")
+            })
+        });
+        Ok(other.collect())
+    }
+
     /// The release that containers are made from.
     fn release(&self, config: &Config) -> Version {
         let text = fs::read_to_string(self.layout.file(".env")).unwrap_or_default();
@@ -331,13 +352,13 @@ impl Restoring<'_> {
         let (planned, _) = prepare(&layout, &request, &mut Nothing)?;
         let plan = &planned.plan;
         if !plan.conflicts.is_empty() || has_errors(&plan.findings) {
-            let (code, why) = if plan.conflicts.is_empty() {
-                ("update.unfit", "mailu.toml does not fit that release")
+            let (code, why, hint) = if plan.conflicts.is_empty() {
+                let hint = format!("correct {}", layout.file("mailu.toml").display());
+                ("update.unfit", "mailu.toml does not fit that release", hint)
             } else {
-                (
-                    "update.edited",
-                    "what was edited by hand has to be settled first",
-                )
+                let why = "what was edited by hand has to be settled first";
+                let hint = format!("`{}` takes those options", layout.command("apply"));
+                ("update.edited", why, hint)
             };
             let errors = plan.findings.iter();
             let errors = errors
@@ -352,7 +373,8 @@ impl Restoring<'_> {
                     layout.mail_host()
                 ),
             )
-            .findings(findings.collect()));
+            .findings(findings.collect())
+            .hint(hint));
         }
         let mut facts = Facts::new(layout.mail_host().to_string(), layout.directory(), from, to);
         facts.running = !self.running()?.is_empty();
@@ -512,17 +534,14 @@ impl Restoring<'_> {
         let mut out = Vec::new();
         for entry in listed(live)? {
             let path = entry.file_name().to_string_lossy().into_owned();
-            let ours = DIRECTORIES.iter().any(|one| one.path == path)
-                || observe::FILES.contains(&path.as_str())
-                || OVERRIDES.contains(&path.as_str());
-            if path == "data" || !ours {
+            let theirs = OVERRIDES.contains(&path.as_str());
+            if path == "data" || !(is_ours(&path) || theirs) {
                 continue;
             }
             // Nobody here writes what somebody has added for Compose: a link to it goes as it is.
             let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            let theirs = link && OVERRIDES.contains(&path.as_str());
             out.push(Source {
-                movable: theirs || !is_fixed(&entry.path()),
+                movable: (theirs && link) || !is_fixed(&entry.path()),
                 path,
             });
         }
@@ -530,8 +549,7 @@ impl Restoring<'_> {
         for entry in listed(&data)? {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("data/{name}");
-            let ours = DIRECTORIES.iter().any(|one| one.path == path);
-            if !ours || STAYS.contains(&name.as_str()) {
+            if !is_ours(&path) || STAYS.contains(&name.as_str()) {
                 continue;
             }
             out.push(Source {
@@ -618,7 +636,8 @@ impl Restoring<'_> {
         Ok(out)
     }
 
-    /// Removes what has come beside the originals since an update put copies in their place. They are back already.
+    /// Removes what has come beside the originals since an update put copies in their place. They are back already. What is nobody's we know
+    /// stays, but for what services have below `data`.
     pub(super) fn remove_new(&self, journal: &Journal) -> Result<(), Error> {
         // Before anything changed places it was not noted what there was.
         if journal.update.is_none() || journal.names.is_empty() {
@@ -626,7 +645,9 @@ impl Restoring<'_> {
         }
         let before: BTreeSet<&str> = journal.names.iter().map(String::as_str).collect();
         for name in self.names()? {
-            if !before.contains(name.as_str()) {
+            let passing = name.ends_with(TEMPORARY_SUFFIX);
+            let goes = passing || is_ours(&name) || name.starts_with("data/");
+            if goes && !before.contains(name.as_str()) {
                 remove(&self.places.live.join(&name))?;
             }
         }
@@ -634,7 +655,7 @@ impl Restoring<'_> {
     }
 
     /// Whether what runs is what was meant, with a database that it understands.
-    pub(super) fn updated(&self, journal: &Journal) -> Result<(), Error> {
+    pub(super) fn updated(&self, journal: &Journal, run: &mut start::Run) -> Result<(), Error> {
         let Some(releases) = &journal.update else {
             return Ok(());
         };
@@ -650,11 +671,13 @@ impl Restoring<'_> {
                 "somebody set MAILU_VERSION there: take that line out, or set it to what is wanted",
             ));
         }
+        let docker = Docker::connect()?;
+        run.findings.extend(self.other_images(&docker, &config)?);
         if outside_database(&self.layout)?.is_some() {
             return Ok(());
         }
         let wanted = update::schema_of(self.release(&config));
-        match self.schema(&Docker::connect()?)? {
+        match self.schema(&docker)? {
             Some(schema) if schema == wanted => Ok(()),
             schema => Err(Error::new(
                 ErrorKind::Docker,
@@ -674,6 +697,11 @@ impl Restoring<'_> {
 pub(super) fn images(config: &Config) -> Result<Vec<String>, Error> {
     let rendered = render(config, &Secrets::default(), &PublicKeys::default())?;
     images_of(config, &rendered, &EnvFile::default())
+}
+
+/// Whether `path` in the deployment is something that Mailu or this program has there.
+fn is_ours(path: &str) -> bool {
+    DIRECTORIES.iter().any(|one| one.path == path) || observe::FILES.contains(&path)
 }
 
 /// An edit that another release would overwrite.
@@ -724,16 +752,20 @@ fn images_of(config: &Config, rendered: &Rendered, there: &EnvFile) -> Result<Ve
             let _ = writeln!(text, "{name}={}", value.text);
         }
     }
-    let env = EnvFile::parse(&text).unwrap_or_default();
-    let all: Vec<Wanted> = compose::build(config)
-        .services
-        .iter()
-        .map(|service| Wanted::new(service, &EnvFile::default(), &env))
-        .collect();
-    Ok(start::images_of(&all)
+    Ok(start::images_of(&services(config, &text))
         .into_keys()
         .map(str::to_owned)
         .collect())
+}
+
+/// The services of a configuration, with their images by the text of `.env`.
+fn services(config: &Config, env: &str) -> Vec<Wanted> {
+    let env = EnvFile::parse(env).unwrap_or_default();
+    let built = compose::build(config);
+    let services = built.services.iter();
+    services
+        .map(|service| Wanted::new(service, &EnvFile::default(), &env))
+        .collect()
 }
 
 /// Whether a member of `path` in the deployment is not worth a copy.
