@@ -61,6 +61,12 @@ fn old(revision: &str) -> (Root, FakeEngine) {
     ] {
         write(&at.join(name), text);
     }
+    // As Dovecot makes it.
+    succeed(
+        Command::new("chown")
+            .args(["-R", "8:12"])
+            .arg(at.join("data/mail")),
+    );
     let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('create table alembic_version (version_num)'); \
         c.execute('insert into alembic_version values (?)', sys.argv[2:]); c.commit()";
     succeed(
