@@ -62,7 +62,7 @@ impl Old {
             "mailu.env",
             &format!(
                 "SECRET_KEY={SECRET_KEY}\nDOMAIN=mail.example.com\nHOSTNAMES=mail.example.com\nSUBNET=192.168.203.0/24\nPOSTMASTER=admin@example.com\n\
-                 TLS_FLAVOR=cert\nTRAEFIK_VERSION=2\nAUTH_RATELIMIT_IP=600/hour\nDISABLE_STATISTICS=True\nMESSAGE_SIZE_LIMIT=50000000\nADMIN=true\n\
+                 TLS_FLAVOR=cert\nTRAEFIK_VERSION=2\nAUTH_RATELIMIT_IP=600/hour\nDISABLE_STATISTICS=True\nMESSAGE_SIZE_LIMIT=50000000\nADMIN=true\nWEB_ADMIN=/admin\nWEB_WEBMAIL=/webmail\n\
                  WEBMAIL=none\nANTISPAM=true\nANTIVIRUS=none\nWEBDAV=none\nCREDENTIAL_ROUNDS=4\nINITIAL_ADMIN_ACCOUNT=admin\n\
                  INITIAL_ADMIN_DOMAIN=example.com\nINITIAL_ADMIN_PW={PASSWORD}\nINITIAL_ADMIN_MODE=update\n"
             ),
