@@ -237,7 +237,11 @@ pub(crate) fn damaged(good: &[u8]) -> Vec<Case> {
         let mut bytes = good.to_vec();
         let at = bytes.len() * part / 20;
         bytes[at] ^= 0x10;
-        case(format!("a bit of zstd at {at}"), bytes, "backup.");
+        // A few mean nothing to who unpacks it.
+        let same = zstd::decode_all(bytes.as_slice()).is_ok_and(|all| all == tar);
+        if !same {
+            case(format!("a bit of zstd at {at}"), bytes, "backup.");
+        }
         let mut bytes = tar.clone();
         let at = (bytes.len() - 2048) * part / 20 + 7;
         bytes[at] ^= 0x01;
