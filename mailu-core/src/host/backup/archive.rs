@@ -9,6 +9,7 @@ use std::str::FromStr as _;
 use age::secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
+use super::ahead::Ahead;
 use crate::backup::{
     self, DEPLOYMENT, END, End, FILES, FORMAT, HEAD, Head, Kind, Member, Refused, Rules, SECRETS,
 };
@@ -24,6 +25,8 @@ const LINE: u64 = 64 << 10;
 const PADDING: u64 = 1 << 20;
 /// How compression with zstd is done.
 const LEVEL: i32 = 3;
+/// How much is handed to the packer at once, whose threads wait for each other each time.
+const PORTION: usize = 1 << 20;
 
 /// How an archive is opened that is encrypted.
 #[derive(Debug, Clone, Default)]
@@ -201,7 +204,7 @@ const OURS: Attributes = Attributes {
 
 /// An archive that is being written. It has another name until it is whole.
 pub(in crate::host) struct Writer {
-    tar: tar::Builder<Packer>,
+    tar: tar::Builder<BufWriter<Packer>>,
     path: PathBuf,
     temporary: Unfinished,
     /// The lines about what was written so far. Nobody else can open it.
@@ -277,7 +280,7 @@ impl Writer {
         let list = fresh(&lines)?;
         // It goes with this process, however that ends.
         fs::remove_file(&lines).map_err(failed)?;
-        let mut tar = tar::Builder::new(packer);
+        let mut tar = tar::Builder::new(BufWriter::with_capacity(PORTION, packer));
         tar.sparse(false);
         let mut writer = Self {
             tar,
@@ -409,31 +412,47 @@ impl Writer {
         size: u64,
         from: impl Read,
     ) -> Result<(), Error> {
-        let mut member = Self::member(path, Kind::File, attributes);
-        self.allowed(&member)?;
-        let mut header = Self::header(attributes, tar::EntryType::Regular, size);
         let mut from = Summing {
             from: from.take(size),
             sum: Sha256::new(),
             count: 0,
         };
-        self.tar
-            .append_data(&mut header, as_path(path), &mut from)
-            .map_err(|error| self.failed(error))?;
+        let mut member = self.content(path, attributes, size, &mut from)?;
         if from.count != size {
-            return Err(Error::new(
-                ErrorKind::Io,
-                "backup.shrunk",
-                format!(
-                    "back up {}: it got shorter while it was read ({} of {size} bytes)",
-                    member.path, from.count
-                ),
-            )
-            .hint("run the same command again"));
+            return Err(shrunk(&member.path, from.count, size));
         }
-        member.size = size;
         member.sha256 = Some(hex(from.sum));
         self.note(&member)
+    }
+
+    /// Adds a file that was read and has the hash `sum`.
+    pub(super) fn whole(
+        &mut self,
+        path: &[u8],
+        attributes: Attributes,
+        content: &[u8],
+        sum: String,
+    ) -> Result<(), Error> {
+        let mut member = self.content(path, attributes, content.len() as u64, content)?;
+        member.sha256 = Some(sum);
+        self.note(&member)
+    }
+
+    fn content(
+        &mut self,
+        path: &[u8],
+        attributes: Attributes,
+        size: u64,
+        from: impl Read,
+    ) -> Result<Member, Error> {
+        let mut member = Self::member(path, Kind::File, attributes);
+        member.size = size;
+        self.allowed(&member)?;
+        let mut header = Self::header(attributes, tar::EntryType::Regular, size);
+        self.tar
+            .append_data(&mut header, as_path(path), from)
+            .map_err(|error| self.failed(error))?;
+        Ok(member)
     }
 
     /// Ends the archive and gives it its name.
@@ -457,8 +476,9 @@ impl Writer {
             end,
             ..
         } = self;
-        let ended = |tar: tar::Builder<Packer>| -> io::Result<u64> {
-            let sink = match tar.into_inner()? {
+        let ended = |tar: tar::Builder<BufWriter<Packer>>| -> io::Result<u64> {
+            let packer = tar.into_inner()?.into_inner();
+            let sink = match packer.map_err(io::IntoInnerError::into_error)? {
                 Packer::Zstd(encoder) => encoder.finish()?,
                 Packer::Gzip(encoder) => encoder.finish()?,
             };
@@ -491,6 +511,16 @@ impl Drop for Unfinished {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The error about a file of which less could be read than there was.
+pub(super) fn shrunk(path: &str, count: u64, size: u64) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "backup.shrunk",
+        format!("back up {path}: it got shorter while it was read ({count} of {size} bytes)"),
+    )
+    .hint("run the same command again")
 }
 
 fn cannot_be_kept(refused: &Refused) -> Error {
@@ -576,7 +606,7 @@ pub(in crate::host) struct Open {
     path: PathBuf,
     pub(in crate::host) size: u64,
     pub(in crate::host) encrypted: bool,
-    stream: Box<dyn Read>,
+    stream: Ahead,
 }
 
 impl std::fmt::Debug for Open {
@@ -613,18 +643,18 @@ impl Open {
         }
         let mut file = BufReader::with_capacity(1 << 18, file);
         let encrypted = begins_with(&mut file, b"age-encryption.org/").map_err(failed)?;
-        let stream: Box<dyn Read> = if encrypted {
+        let stream: Box<dyn Read + Send> = if encrypted {
             decrypted(path, file, keys)?
         } else {
             Box::new(file)
         };
         let mut stream = BufReader::with_capacity(1 << 18, stream);
-        let stream: Box<dyn Read> = if begins_with(&mut stream, &[0x28, 0xb5, 0x2f, 0xfd])
+        let stream = if begins_with(&mut stream, &[0x28, 0xb5, 0x2f, 0xfd])
             .map_err(|error| broken(path, error))?
         {
-            Box::new(zstd::Decoder::with_buffer(stream).map_err(failed)?)
+            Ahead::new(zstd::Decoder::with_buffer(stream).map_err(failed)?)
         } else if begins_with(&mut stream, &[0x1f, 0x8b]).map_err(failed)? {
-            Box::new(flate2::bufread::MultiGzDecoder::new(stream))
+            Ahead::new(flate2::bufread::MultiGzDecoder::new(stream))
         } else {
             return Err(refused(
                 path,
@@ -768,7 +798,11 @@ fn broken(path: &Path, error: io::Error) -> Error {
         .hint("take another one: `mailu backup list` shows which there are")
 }
 
-fn decrypted(path: &Path, file: BufReader<File>, keys: &Keys) -> Result<Box<dyn Read>, Error> {
+fn decrypted(
+    path: &Path,
+    file: BufReader<File>,
+    keys: &Keys,
+) -> Result<Box<dyn Read + Send>, Error> {
     let decryptor = age::Decryptor::new_buffered(file)
         .map_err(|error| broken(path, io::Error::other(error.to_string())))?;
     let by_passphrase = decryptor.is_scrypt();

@@ -1,5 +1,6 @@
 //! Backups: taken, looked at, verified, and given up.
 
+mod ahead;
 pub(in crate::host) mod archive;
 mod create;
 mod databases;

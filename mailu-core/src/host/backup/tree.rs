@@ -5,22 +5,31 @@
 //! which the services stand still is to look at all names once more. A message that moves meanwhile keeps its inode, so it is found under
 //! its new name, and one that is deleted afterwards stays where we have it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    DirBuilderExt as _, DirEntryExt as _, MetadataExt as _, OpenOptionsExt as _,
+    PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use super::archive::{Attributes, Top, Writer, inside};
+use super::archive::{Attributes, Top, Writer, inside, shrunk};
 use crate::backup::{Member, Place, SNAPSHOT, Way, left_out};
 use crate::error::{Error, ErrorKind};
+use crate::hash::sha256;
 use crate::host::files;
+
+/// Larger files are read while they are written; smaller ones before, and so many of them.
+const SMALL: u64 = 256 << 10;
+const READ_BEFORE: usize = 32;
 
 /// Something that was there at that moment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +59,26 @@ pub(super) struct Tree {
     /// Copies that were made before, with what they were copies of.
     copies: BTreeMap<(u64, u64), Seen>,
     links: bool,
+    /// The device that it is on, and what there has a link of ours ([`Tree::key`]).
+    device: u64,
+    linked: HashSet<u64>,
+    keys: RandomState,
+}
+
+/// Something in a directory, as the directory has it.
+struct Listed {
+    name: OsString,
+    /// Of a file.
+    inode: Option<u64>,
+}
+
+/// Something that is ready to be put into an archive.
+enum Ready {
+    Directory(Attributes),
+    Link(Vec<u8>, Attributes),
+    /// What is in a file, and its hash.
+    Small(Attributes, Vec<u8>, String),
+    Large(Attributes, u64, File),
 }
 
 /// What tells one state of a file from another.
@@ -88,6 +117,7 @@ impl Tree {
             Err(error) if gone(&error) => return Ok(None),
             Err(error) => return Err(files::failed("find", &path, error)),
         };
+        let device = fs::metadata(&root).map_err(failed("look at", &root))?.dev();
         let own = root.join(SNAPSHOT);
         clear(&own)?;
         Ok(Some(Self {
@@ -96,6 +126,9 @@ impl Tree {
             own,
             copies: BTreeMap::new(),
             links: true,
+            device,
+            linked: HashSet::new(),
+            keys: RandomState::new(),
         }))
     }
 
@@ -125,7 +158,7 @@ impl Tree {
             let Ok(names) = self.names(&parts) else {
                 continue;
             };
-            for name in names {
+            for Listed { name, .. } in names {
                 let mut path = parts.clone();
                 path.push(name);
                 let full = self.at(&path);
@@ -179,10 +212,22 @@ impl Tree {
                 what: What::Directory(it.mode, it.uid, it.gid, it.mtime),
             })?;
             let mut below = Vec::new();
-            for name in self.names(&parts)? {
+            for Listed { name, inode } in self.names(&parts)? {
                 let mut path = parts.clone();
                 path.push(name);
                 let full = self.at(&path);
+                // The directory itself says the inode of what is on its device: nothing else has to be looked at.
+                if let Some(inode) = inode
+                    && metadata.dev() == self.device
+                    && self.linked.contains(&self.key(inode, &full))
+                    && self.is_linked(&parts)
+                {
+                    note(&Taken {
+                        path: text(&path),
+                        what: What::File(link_name(self.device, inode)),
+                    })?;
+                    continue;
+                }
                 let metadata = fs::symlink_metadata(&full).map_err(failed("look at", &full))?;
                 let kind = metadata.file_type();
                 if kind.is_dir() {
@@ -217,12 +262,40 @@ impl Tree {
         list.flush().map_err(failed("write", &path))
     }
 
-    /// Puts what was taken into an archive.
+    /// Puts what was taken into an archive. What is small is read and hashed by another thread than the one that writes.
     pub(super) fn store(
         &self,
         writer: &mut Writer,
         each: &mut dyn FnMut(&Writer) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let (give, take) = mpsc::sync_channel(READ_BEFORE);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                if let Err(error) = self.read(&give) {
+                    let _ = give.send(Err(error));
+                }
+            });
+            // Whatever ends this ends the other thread, too.
+            for ready in take {
+                let (name, ready): (Vec<u8>, Ready) = ready?;
+                match ready {
+                    Ready::Directory(attributes) => writer.directory(&name, attributes)?,
+                    Ready::Link(target, attributes) => writer.link(&name, &target, attributes)?,
+                    Ready::Small(attributes, content, sum) => {
+                        writer.whole(&name, attributes, &content, sum)?;
+                    }
+                    Ready::Large(attributes, size, file) => {
+                        writer.file(&name, attributes, size, file)?;
+                    }
+                }
+                each(writer)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Hands over what was taken, in order, for as long as somebody wants it.
+    fn read(&self, give: &SyncSender<Result<(Vec<u8>, Ready), Error>>) -> Result<(), Error> {
         let path = self.own.join("list");
         let list = BufReader::new(File::open(&path).map_err(failed("read", &path))?);
         let base = Path::new("data").join(self.place.name);
@@ -231,36 +304,50 @@ impl Tree {
             let taken: Taken = serde_json::from_str(&line)
                 .map_err(|error| files::failed("read", &path, error.into()))?;
             let relative = PathBuf::from(OsString::from_vec(Member::bytes(&taken.path)));
-            let name = inside(Top::Deployment, &base.join(relative));
-            let name = name.strip_suffix(b"/").unwrap_or(&name);
-            match taken.what {
-                What::Directory(mode, uid, gid, mtime) => writer.directory(
-                    name,
-                    Attributes {
-                        mode,
-                        uid,
-                        gid,
-                        mtime,
-                    },
-                )?,
-                What::Link(target, uid, gid, mtime) => writer.link(
-                    name,
-                    &Member::bytes(&target),
+            let mut name = inside(Top::Deployment, &base.join(relative));
+            if name.ends_with(b"/") {
+                name.pop();
+            }
+            let ready = match taken.what {
+                What::Directory(mode, uid, gid, mtime) => Ready::Directory(Attributes {
+                    mode,
+                    uid,
+                    gid,
+                    mtime,
+                }),
+                What::Link(target, uid, gid, mtime) => Ready::Link(
+                    Member::bytes(&target),
                     Attributes {
                         mode: 0o777,
                         uid,
                         gid,
                         mtime,
                     },
-                )?,
+                ),
                 What::File(own) => {
                     let at = self.own.join(own);
                     let file = File::open(&at).map_err(failed("read", &at))?;
                     let metadata = file.metadata().map_err(failed("look at", &at))?;
-                    writer.file(name, Attributes::of(&metadata), metadata.len(), file)?;
+                    let (attributes, size) = (Attributes::of(&metadata), metadata.len());
+                    if size > SMALL {
+                        Ready::Large(attributes, size, file)
+                    } else {
+                        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+                        file.take(size)
+                            .read_to_end(&mut content)
+                            .map_err(failed("read", &at))?;
+                        if content.len() as u64 != size {
+                            let path = Member::text(&name);
+                            return Err(shrunk(&path, content.len() as u64, size));
+                        }
+                        let sum = sha256(&content);
+                        Ready::Small(attributes, content, sum)
+                    }
                 }
+            };
+            if give.send(Ok((name, ready))).is_err() {
+                break;
             }
-            each(writer)?;
         }
         Ok(())
     }
@@ -270,7 +357,7 @@ impl Tree {
     }
 
     /// What is in a directory and is not left out, by name.
-    fn names(&self, parts: &[OsString]) -> Result<Vec<OsString>, Error> {
+    fn names(&self, parts: &[OsString]) -> Result<Vec<Listed>, Error> {
         let directory = self.at(parts);
         let inside: Vec<String> = parts
             .iter()
@@ -279,21 +366,39 @@ impl Tree {
         let inside: Vec<&str> = inside.iter().map(String::as_str).collect();
         let mut names = Vec::new();
         for entry in fs::read_dir(&directory).map_err(failed("list", &directory))? {
-            let name = entry.map_err(failed("list", &directory))?.file_name();
+            let entry = entry.map_err(failed("list", &directory))?;
+            let name = entry.file_name();
             if !left_out(self.place.name, &inside, &name.to_string_lossy()) {
-                names.push(name);
+                let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+                let inode = is_file.then(|| entry.ino());
+                names.push(Listed { name, inode });
             }
         }
-        names.sort_unstable();
+        names.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(names)
+    }
+
+    /// A message keeps its inode and its name up to the flags. Both, because there are file systems whose directories have other numbers than files.
+    fn key(&self, inode: u64, path: &Path) -> u64 {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        self.keys
+            .hash_one((inode, name.split(|byte| *byte == b':').next()))
     }
 
     /// Gives a file a second name of ours, if it has none yet.
     fn link(&mut self, path: &Path, metadata: &Metadata) -> io::Result<String> {
-        let name = format!("{:x}-{:x}", metadata.dev(), metadata.ino());
-        match fs::hard_link(path, self.own.join(&name)) {
-            Ok(()) => Ok(name),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(name),
+        let name = link_name(metadata.dev(), metadata.ino());
+        let linked = match fs::hard_link(path, self.own.join(&name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        };
+        match linked {
+            Ok(()) => {
+                if metadata.dev() == self.device {
+                    self.linked.insert(self.key(metadata.ino(), path));
+                }
+                Ok(name)
+            }
             // File systems without links, and directories that are on others.
             Err(error) if files::cannot_link(&error) => self
                 .copy(path)
@@ -354,6 +459,11 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let _ = clear(&self.own);
     }
+}
+
+/// Our name for a file that never changes.
+fn link_name(device: u64, inode: u64) -> String {
+    format!("{device:x}-{inode:x}")
 }
 
 fn text(parts: &[OsString]) -> String {

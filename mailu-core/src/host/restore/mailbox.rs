@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::carry::{self, Dir, How};
 use super::places::{self, Alone};
-use super::stage::{self, Unpacking};
+use super::stage;
 use super::{Restoring, empty};
 use crate::backup::Member;
 use crate::error::{Error, ErrorKind};
@@ -203,37 +203,37 @@ impl Restoring<'_> {
         self.say(&format!("unpacking the mailbox {address}"));
         let wanted = name_of(address);
         let mut found = Unpacked::default();
-        let mut unpacking = Unpacking::new();
         let progress = &mut *self.progress;
         let base = stage.join("mailbox");
-        source.each(&mut |member, content| {
-            going_on(progress)?;
-            let Some((Top::Deployment, path)) = stage::split(&member.path) else {
-                return Ok(());
-            };
-            if path == Path::new("data/admin/main.db") {
-                found.database = true;
-                return unpacking.member(&stage.join("main.db"), member, content);
-            }
-            let Ok(rest) = path.strip_prefix("data/mail") else {
-                return Ok(());
-            };
-            let Some(first) = rest.iter().next() else {
-                return Ok(());
-            };
-            let first = first.to_string_lossy().to_lowercase();
-            if first != wanted {
-                found.others.insert(first);
-                return Ok(());
-            }
-            found.mailbox = true;
-            let to = inside(&base, rest);
-            match same_as(member) {
-                Some(from) => stage::link(&inside(&base, &from), &to),
-                None => unpacking.member(&to, member, content),
-            }
+        stage::unpack(|unpacking| {
+            source.each(&mut |member, content| {
+                going_on(progress)?;
+                let Some((Top::Deployment, path)) = stage::split(&member.path) else {
+                    return Ok(());
+                };
+                if path == Path::new("data/admin/main.db") {
+                    found.database = true;
+                    return unpacking.member(&stage.join("main.db"), member, content);
+                }
+                let Ok(rest) = path.strip_prefix("data/mail") else {
+                    return Ok(());
+                };
+                let Some(first) = rest.iter().next() else {
+                    return Ok(());
+                };
+                let first = first.to_string_lossy().to_lowercase();
+                if first != wanted {
+                    found.others.insert(first);
+                    return Ok(());
+                }
+                found.mailbox = true;
+                let to = inside(&base, rest);
+                match same_as(member) {
+                    Some(from) => unpacking.link(&inside(&base, &from), &to),
+                    None => unpacking.member(&to, member, content),
+                }
+            })
         })?;
-        unpacking.finish()?;
         stage::sync(stage)?;
         Ok(found)
     }

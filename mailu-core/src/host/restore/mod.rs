@@ -36,7 +36,6 @@ pub use update::UpdateOptions;
 use carry::How;
 use places::{Alone, Places, identity, remove};
 use source::{Source, Verified};
-use stage::Unpacking;
 
 /// What is restored, and how.
 #[expect(
@@ -538,52 +537,54 @@ impl<'a> Restoring<'a> {
             }
         };
         self.say(&format!("unpacking it beside {}", places.live.display()));
-        let mut unpacking = Unpacking::new();
         let mut secrets = false;
         let mut count: u64 = 0;
         let mut said = Instant::now();
         let progress = &mut *self.progress;
-        source.each(&mut |member, content| {
-            going_on(progress)?;
-            count += u64::from(source::is_file(member));
-            if said.elapsed() > REMINDER {
-                said = Instant::now();
-                progress.said(&format!(
-                    "unpacked {count} of {} files",
-                    verified.archive.files
-                ));
-            }
-            let Some((top, path)) = stage::split(&member.path) else {
-                return Ok(());
-            };
-            if !wanted(top, &path) {
-                return Ok(());
-            }
-            let base = match top {
-                Top::Deployment => &places.stage,
-                Top::Secrets => {
-                    secrets = true;
-                    &places.stage_secrets
+        stage::unpack(|unpacking| {
+            source.each(&mut |member, content| {
+                going_on(progress)?;
+                count += u64::from(source::is_file(member));
+                if said.elapsed() > REMINDER {
+                    said = Instant::now();
+                    progress.said(&format!(
+                        "unpacked {count} of {} files",
+                        verified.archive.files
+                    ));
                 }
-            };
-            let to = if path.as_os_str().is_empty() {
-                base.clone()
-            } else {
-                base.join(path)
-            };
-            // A file with a target is the same as another one, in an archive that was made by hand.
-            let same = member
-                .target
-                .as_deref()
-                .filter(|_| source::is_file(member))
-                .and_then(stage::split);
-            match same {
-                Some((Top::Deployment, from)) => stage::link(&places.stage.join(from), &to),
-                Some((Top::Secrets, from)) => stage::link(&places.stage_secrets.join(from), &to),
-                None => unpacking.member(&to, member, content),
-            }
+                let Some((top, path)) = stage::split(&member.path) else {
+                    return Ok(());
+                };
+                if !wanted(top, &path) {
+                    return Ok(());
+                }
+                let base = match top {
+                    Top::Deployment => &places.stage,
+                    Top::Secrets => {
+                        secrets = true;
+                        &places.stage_secrets
+                    }
+                };
+                let to = if path.as_os_str().is_empty() {
+                    base.clone()
+                } else {
+                    base.join(path)
+                };
+                // A file with a target is the same as another one, in an archive that was made by hand.
+                let same = member
+                    .target
+                    .as_deref()
+                    .filter(|_| source::is_file(member))
+                    .and_then(stage::split);
+                match same {
+                    Some((Top::Deployment, from)) => unpacking.link(&places.stage.join(from), &to),
+                    Some((Top::Secrets, from)) => {
+                        unpacking.link(&places.stage_secrets.join(from), &to)
+                    }
+                    None => unpacking.member(&to, member, content),
+                }
+            })
         })?;
-        unpacking.finish()?;
         if !places.stage.join("mailu.toml").is_file() {
             return Err(Error::new(
                 ErrorKind::Corrupt,

@@ -6,6 +6,8 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crate::backup::{DEPLOYMENT, Kind, Member, SECRETS};
@@ -14,8 +16,12 @@ use crate::host::backup::archive::Top;
 use crate::host::{files, observe};
 use crate::paths::DIRECTORIES;
 
-/// How much is copied at once.
+/// How much is copied at once. What is no larger is written by other threads than the one that reads.
 const BUFFER: usize = 256 << 10;
+
+/// How many write small files, and how many files may wait for each of them.
+const WRITERS: usize = 4;
+const WAITING: usize = 8;
 
 /// Which of the two directories of an archive a path is in, and what it is there.
 pub(super) fn split(path: &str) -> Option<(Top, PathBuf)> {
@@ -38,11 +44,27 @@ pub(super) fn split(path: &str) -> Option<(Top, PathBuf)> {
 }
 
 /// Unpacks members one by one. Directories get their permissions at the end, or nothing could be put into some of them.
-#[derive(Debug, Default)]
-pub(super) struct Unpacking {
+#[derive(Debug)]
+pub(super) struct Unpacking<'scope> {
     directories: Vec<(PathBuf, Attributes)>,
     buffer: Vec<u8>,
     privileged: bool,
+    writers: Vec<FileWriter<'scope>>,
+    /// Which of them is next.
+    next: usize,
+}
+
+/// A thread that writes small files.
+#[derive(Debug)]
+struct FileWriter<'scope> {
+    give: SyncSender<Job>,
+    thread: ScopedJoinHandle<'scope, Result<(), Error>>,
+}
+
+enum Job {
+    File(PathBuf, Attributes, Vec<u8>),
+    /// Tell when everything before is done.
+    Tell(SyncSender<()>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,12 +99,71 @@ impl Attributes {
     }
 }
 
-impl Unpacking {
-    pub(super) fn new() -> Self {
+/// Writes files until nobody has any more, or one cannot be written.
+fn write_files(jobs: Receiver<Job>, privileged: bool) -> Result<(), Error> {
+    for job in jobs {
+        match job {
+            Job::File(path, attributes, content) => {
+                write_file(&path, attributes, &content, privileged)
+                    .map_err(|error| files::failed("write", &path, error))?;
+            }
+            Job::Tell(to) => {
+                let _ = to.send(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn created(path: &Path) -> io::Result<File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn write_file(
+    path: &Path,
+    attributes: Attributes,
+    content: &[u8],
+    privileged: bool,
+) -> io::Result<()> {
+    let mut file = created(path)?;
+    file.write_all(content)?;
+    attributes.give(&file, privileged)
+}
+
+/// Why a thread that writes takes nothing any more. Its own reason is told in place of this.
+fn ended() -> io::Error {
+    io::Error::other("writing has ended")
+}
+
+/// Has `run` unpack members. When it returns, all of them are on their way to disk, or there is an error and nobody writes any more.
+pub(super) fn unpack(
+    run: impl FnOnce(&mut Unpacking<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    thread::scope(|scope| {
+        let mut unpacking = Unpacking::new(scope);
+        let done = run(&mut unpacking);
+        unpacking.finish(done)
+    })
+}
+
+impl<'scope> Unpacking<'scope> {
+    fn new(scope: &'scope Scope<'scope, '_>) -> Self {
+        let privileged = observe::privileged();
+        let writers = (0..WRITERS).map(|_| {
+            let (give, jobs) = mpsc::sync_channel(WAITING);
+            let thread = scope.spawn(move || write_files(jobs, privileged));
+            FileWriter { give, thread }
+        });
         Self {
             directories: Vec::new(),
             buffer: vec![0; BUFFER],
-            privileged: observe::privileged(),
+            privileged,
+            writers: writers.collect(),
+            next: 0,
         }
     }
 
@@ -118,9 +199,11 @@ impl Unpacking {
                 };
                 done.map_err(|error| files::failed("write", path, error))
             }
-            Kind::File => self
-                .file(path, attributes, content)
-                .map_err(|error| files::failed("write", path, error)),
+            Kind::File => match usize::try_from(member.size) {
+                Ok(size) if size <= BUFFER => self.small(path, attributes, size, content),
+                _ => self.file(path, attributes, content),
+            }
+            .map_err(|error| files::failed("write", path, error)),
         }
     }
 
@@ -130,11 +213,7 @@ impl Unpacking {
         attributes: Attributes,
         content: &mut dyn Read,
     ) -> io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+        let mut file = created(path)?;
         loop {
             let read = match content.read(&mut self.buffer) {
                 Ok(0) => break,
@@ -147,8 +226,53 @@ impl Unpacking {
         attributes.give(&file, self.privileged)
     }
 
-    /// Gives directories their permissions and times, innermost first.
-    pub(super) fn finish(self) -> Result<(), Error> {
+    /// Has another thread write a file. It may be shorter than it ought to be: whoever reads the archive sees that.
+    fn small(
+        &mut self,
+        path: &Path,
+        attributes: Attributes,
+        size: usize,
+        content: &mut dyn Read,
+    ) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(size);
+        content.read_to_end(&mut bytes)?;
+        let Some(writer) = self.writers.get(self.next) else {
+            return Err(ended());
+        };
+        self.next = (self.next + 1) % self.writers.len();
+        writer
+            .give
+            .send(Job::File(path.to_path_buf(), attributes, bytes))
+            .map_err(|_| ended())
+    }
+
+    /// Makes `to` the same file as `from`, which was unpacked before.
+    pub(super) fn link(&mut self, from: &Path, to: &Path) -> Result<(), Error> {
+        // It may still be on its way.
+        for writer in &self.writers {
+            let (tell, told) = mpsc::sync_channel(1);
+            let asked = writer.give.send(Job::Tell(tell)).map_err(|_| ended());
+            asked
+                .and_then(|()| told.recv().map_err(|_| ended()))
+                .map_err(|error| files::failed("write", to, error))?;
+        }
+        fs::hard_link(from, to)
+            .map_err(|error| files::failed(&format!("link {} to", from.display()), to, error))
+    }
+
+    /// Waits until every file is written, and gives directories their permissions and times, innermost first. `unpacked` is how handing over
+    /// the members has ended.
+    fn finish(self, unpacked: Result<(), Error>) -> Result<(), Error> {
+        let mut written = Ok(());
+        for FileWriter { give, thread } in self.writers {
+            drop(give);
+            let done = thread
+                .join()
+                .unwrap_or_else(|_| Err(files::failed("write", Path::new("files"), ended())));
+            written = written.and(done);
+        }
+        // What kept a file from being written comes before what followed from that.
+        written.and(unpacked)?;
         for (path, attributes) in self.directories.iter().rev() {
             File::open(path)
                 .and_then(|directory| attributes.give(&directory, self.privileged))
@@ -156,12 +280,6 @@ impl Unpacking {
         }
         Ok(())
     }
-}
-
-/// Makes `to` the same file as `from`, which was unpacked before.
-pub(super) fn link(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::hard_link(from, to)
-        .map_err(|error| files::failed(&format!("link {} to", from.display()), to, error))
 }
 
 /// Makes the directories that a deployment needs and that are not at `base`, without those below `data` that `leave` names.
