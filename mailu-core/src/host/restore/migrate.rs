@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::places::{Alone, identity, listed, private};
-use super::stage::{self, Unpacking};
+use super::stage;
 use super::update::{UpdateOptions, copy, outcome, weight};
 use super::{MARGIN, Restoring, elsewhere, empty};
 use crate::config::edit::Document;
@@ -336,11 +336,13 @@ impl Restoring<'_> {
     pub(super) fn migrated(&mut self, journal: &mut Journal) -> Result<(), Error> {
         let places = self.places.clone();
         self.say("copying databases, keys and settings");
-        let mut unpacking = Unpacking::new();
-        for (from, to, path) in self.sources_of_old()? {
-            copy(&mut unpacking, &from, &places.stage.join(to), &path)?;
-        }
-        unpacking.finish()?;
+        let sources = self.sources_of_old()?;
+        stage::unpack(|unpacking| {
+            for (from, to, path) in &sources {
+                copy(unpacking, from, &places.stage.join(to), path)?;
+            }
+            Ok(())
+        })?;
         for container in self.old_containers(&Docker::connect()?)? {
             for (service, inside, place) in IN_CONTAINERS {
                 if container.service.as_deref() == Some(service) && !self.mounts(&container, inside)

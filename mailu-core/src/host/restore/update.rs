@@ -568,30 +568,27 @@ impl Restoring<'_> {
             private(directory)?;
         }
         self.say("copying databases and settings");
-        let mut unpacking = Unpacking::new();
         journal.items.clear();
         journal.names = self.names()?;
         let sources = self.sources()?;
-        for source in &sources {
-            going_on(self.progress)?;
-            let from = places.live.join(&source.path);
-            copy(
-                &mut unpacking,
-                &from,
-                &places.copy_of(&source.path),
-                &source.path,
-            )?;
-        }
         let secrets = identity(&places.live_secrets)?.is_some();
-        if secrets {
-            copy(
-                &mut unpacking,
-                &places.live_secrets,
-                &places.stage_secrets,
-                "",
-            )?;
-        }
-        unpacking.finish()?;
+        let progress = &mut *self.progress;
+        stage::unpack(|unpacking| {
+            for Source { path, .. } in &sources {
+                going_on(progress)?;
+                copy(
+                    unpacking,
+                    &places.live.join(path),
+                    &places.copy_of(path),
+                    path,
+                )?;
+            }
+            if secrets {
+                let (from, to) = (&places.live_secrets, &places.stage_secrets);
+                copy(unpacking, from, to, "")?;
+            }
+            Ok(())
+        })?;
         self.staged_lock()?;
         self.set_release(journal)?;
         for source in sources {
@@ -811,7 +808,7 @@ pub(super) fn weight(from: &Path, path: &str) -> Result<u64, Error> {
 
 /// Copies `from`, which is `path` in the deployment, to `to`.
 pub(super) fn copy(
-    unpacking: &mut Unpacking,
+    unpacking: &mut Unpacking<'_>,
     from: &Path,
     to: &Path,
     path: &str,
