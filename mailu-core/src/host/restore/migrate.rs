@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::places::{Alone, identity, listed, private};
 use super::stage;
@@ -14,7 +15,7 @@ use super::{MARGIN, Restoring, elsewhere, empty};
 use crate::config::edit::Document;
 use crate::config::units::Version;
 use crate::config::{Config, TlsMode};
-use crate::engine::Container;
+use crate::engine::{Container, Health};
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
 use crate::host::engine::Docker;
@@ -57,6 +58,9 @@ const OVERRIDES: [&str; 6] = [
 /// What was in volumes of containers: service, its directory, and the place below our `data`.
 const IN_CONTAINERS: [(&str, &str, &str); 2] =
     [("admin", "/dkim", "dkim"), ("smtp", "/queue", "mailqueue")];
+
+/// How long the old admin is waited for.
+const ADMIN_STARTS: Duration = Duration::from_secs(90);
 
 /// Whether a directory is one of the old installer's.
 pub(super) fn is_old(directory: &Path) -> bool {
@@ -203,7 +207,7 @@ impl Restoring<'_> {
             self.places.clear()?;
             return Err(unchanged(error));
         }
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let mut done = empty(&layout);
         if let Err(error) = self.onward(&mut journal, &mut done) {
             return Err(self.go_back(&mut journal, error));
@@ -379,6 +383,22 @@ impl Restoring<'_> {
                     .is_none_or(|project| !ours.contains(project))
         });
         Ok(all)
+    }
+
+    /// The old admin, when it starts, takes everything in `data` for its own, and Dovecot then sees no mail: that is given back when admin is up.
+    pub(super) fn give_mail_back(&mut self, docker: &Docker) -> Result<(), Error> {
+        let begun = Instant::now();
+        while begun.elapsed() < ADMIN_STARTS {
+            let all = self.old_containers(docker)?;
+            let admin = all
+                .iter()
+                .find(|container| container.service.as_deref() == Some("admin"));
+            if admin.is_none_or(|admin| admin.health != Health::Starting) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        own_mail(&self.places.live.join("data/mail"))
     }
 
     /// Removes the old containers; their volumes stay.

@@ -347,6 +347,9 @@ impl Restoring<'_> {
         for name in &journal.ran {
             docker.start(name)?;
         }
+        if journal.migration {
+            self.give_mail_back(&docker)?;
+        }
         Ok(())
     }
 }
