@@ -287,7 +287,7 @@ fn an_old_server_is_taken_over_with_all_it_has() {
         .run(&[
             "diagnose",
             "--only",
-            "engine,services,settings,relay,signing,queue",
+            "engine,services,relay,signing,queue",
         ])
         .expect_code(0);
     let again = old.root.run(&["update"]).expect_code(0);

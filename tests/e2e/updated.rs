@@ -292,7 +292,7 @@ fn good_releases_come_and_bad_ones_go() {
         .run(&[
             "diagnose",
             "--only",
-            "engine,services,settings,ports,relay,recipients,signing,queue",
+            "engine,services,ports,relay,recipients,signing,queue",
         ])
         .expect_code(0);
 }
