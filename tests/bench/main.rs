@@ -6,6 +6,7 @@
     reason = "a program that prints measurements"
 )]
 
+mod backup;
 mod diagnose;
 mod dns;
 #[path = "../it/fake_engine.rs"]
@@ -112,9 +113,10 @@ fn main() {
     }
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
-    let all: [(&str, &dyn Fn()); 5] = [
+    let all: [(&str, &dyn Fn()); 6] = [
         ("audit", &|| dns::audit(here)),
         ("diagnose", &|| diagnose::measure(here)),
+        ("backup", &|| backup::measure(here)),
         ("one_rendering", &|| rendering::one_rendering(here)),
         ("growth", &|| rendering::growth(here)),
         ("keys", &rendering::keys),

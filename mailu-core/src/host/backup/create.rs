@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::archive::{self, Attributes, Lock, Top, Writer, inside};
@@ -186,8 +187,11 @@ pub(super) fn create(
         })?;
     }
     going_on(progress)?;
-    let (file, end, size) = writer.finish()?;
-    drop(trees);
+    let (file, end, size) = thread::scope(|scope| {
+        // Nobody needs our links any more; with many messages it takes its time.
+        scope.spawn(|| drop(trees));
+        writer.finish()
+    })?;
     drop(copies);
     Ok(Backup {
         file,
@@ -574,7 +578,7 @@ impl Plain<'_, '_> {
                     bytes.as_slice(),
                 );
             }
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
         Err(changing(path))
     }

@@ -27,9 +27,12 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::sha256;
 use crate::host::files;
 
-/// Larger files are read while they are written; smaller ones before, and so many of them.
+/// Larger files are read while they are written.
 const SMALL: u64 = 256 << 10;
-const READ_BEFORE: usize = 32;
+/// Smaller ones are read before, and handed over together: about so many bytes, so many files at most, and so often until they are written.
+const BATCH: usize = 256 << 10;
+const FILES: usize = 64;
+const BATCHES: usize = 8;
 
 /// Something that was there at that moment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,6 +83,9 @@ enum Ready {
     Small(Attributes, Vec<u8>, String),
     Large(Attributes, u64, File),
 }
+
+/// Members by their names in an archive, or why there are no more.
+type Batch = Result<Vec<(Vec<u8>, Ready)>, Error>;
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +274,7 @@ impl Tree {
         writer: &mut Writer,
         each: &mut dyn FnMut(&Writer) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let (give, take) = mpsc::sync_channel(READ_BEFORE);
+        let (give, take) = mpsc::sync_channel(BATCHES);
         thread::scope(|scope| {
             scope.spawn(move || {
                 if let Err(error) = self.read(&give) {
@@ -276,29 +282,34 @@ impl Tree {
                 }
             });
             // Whatever ends this ends the other thread, too.
-            for ready in take {
-                let (name, ready): (Vec<u8>, Ready) = ready?;
-                match ready {
-                    Ready::Directory(attributes) => writer.directory(&name, attributes)?,
-                    Ready::Link(target, attributes) => writer.link(&name, &target, attributes)?,
-                    Ready::Small(attributes, content, sum) => {
-                        writer.whole(&name, attributes, &content, sum)?;
+            for batch in take {
+                let batch: Batch = batch;
+                for (name, ready) in batch? {
+                    match ready {
+                        Ready::Directory(attributes) => writer.directory(&name, attributes)?,
+                        Ready::Link(target, attributes) => {
+                            writer.link(&name, &target, attributes)?;
+                        }
+                        Ready::Small(attributes, content, sum) => {
+                            writer.whole(&name, attributes, &content, sum)?;
+                        }
+                        Ready::Large(attributes, size, file) => {
+                            writer.file(&name, attributes, size, file)?;
+                        }
                     }
-                    Ready::Large(attributes, size, file) => {
-                        writer.file(&name, attributes, size, file)?;
-                    }
+                    each(writer)?;
                 }
-                each(writer)?;
             }
             Ok(())
         })
     }
 
     /// Hands over what was taken, in order, for as long as somebody wants it.
-    fn read(&self, give: &SyncSender<Result<(Vec<u8>, Ready), Error>>) -> Result<(), Error> {
+    fn read(&self, give: &SyncSender<Batch>) -> Result<(), Error> {
         let path = self.own.join("list");
         let list = BufReader::new(File::open(&path).map_err(failed("read", &path))?);
         let base = Path::new("data").join(self.place.name);
+        let (mut batch, mut bytes) = (Vec::new(), 0);
         for line in list.lines() {
             let line = line.map_err(failed("read", &path))?;
             let taken: Taken = serde_json::from_str(&line)
@@ -341,14 +352,20 @@ impl Tree {
                             return Err(shrunk(&path, content.len() as u64, size));
                         }
                         let sum = sha256(&content);
+                        bytes += content.len();
                         Ready::Small(attributes, content, sum)
                     }
                 }
             };
-            if give.send(Ok((name, ready))).is_err() {
-                break;
+            batch.push((name, ready));
+            if bytes >= BATCH || batch.len() >= FILES {
+                bytes = 0;
+                if give.send(Ok(std::mem::take(&mut batch))).is_err() {
+                    return Ok(());
+                }
             }
         }
+        let _ = give.send(Ok(batch));
         Ok(())
     }
 
