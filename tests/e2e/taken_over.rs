@@ -284,11 +284,7 @@ fn an_old_server_is_taken_over_with_all_it_has() {
     }
     arrives_in(USER, PASSWORD, "to the new server");
     old.root
-        .run(&[
-            "diagnose",
-            "--only",
-            "engine,services,relay,signing,queue",
-        ])
+        .run(&["diagnose", "--only", "engine,services,relay,signing,queue"])
         .expect_code(0);
     let again = old.root.run(&["update"]).expect_code(0);
     assert!(again.out.contains("nothing to do"), "{}", again.out);
