@@ -10,7 +10,7 @@ use crate::backup::filled;
 use crate::fake_engine::{FakeEngine, Fate};
 use crate::interrupted::{at_system_calls, inventory, killed_when, note, noted};
 use crate::kill::copy;
-use crate::support::{Root, Run, finished, snapshot, succeed};
+use crate::support::{Mounted, Root, Run, finished, may_mount, noise, snapshot, succeed};
 use crate::up::{self, QUIET};
 
 const OLD: &str = "1700000000.M1P1.mail,S=4:2,S";
@@ -663,6 +663,60 @@ fn an_interrupted_start_goes_on_or_back_with_all_mail() {
         }
         up::run(&root, &engine, &["config", "set", "limits.quota=5GB"]).expect_code(0);
     }
+}
+
+/// Neither bytes nor inodes are enough: what was there stays, and nothing looks like an archive.
+#[test]
+fn on_a_full_disk_everything_is_as_before() {
+    if !may_mount("restore::on_a_full_disk_everything_is_as_before") {
+        return;
+    }
+    let root = Root::new();
+    std::fs::create_dir(root.path()).unwrap();
+    let _disk = Mounted::new(&["-t", "tmpfs", "-o", "size=400M", "none"], &root.path());
+    let remount = |options: &str| {
+        let options = format!("remount,{options}");
+        succeed(
+            Command::new("mount")
+                .args(["-o", &options])
+                .arg(root.path()),
+        );
+    };
+    root.install();
+    mail(&root);
+    noise(&root.file("data/webmail/large"), 20);
+    let file = archive(&root, "a.tar.gz");
+    later(&root);
+    // Its lock is among what is compared.
+    let elsewhere = root.path().with_file_name("first.tar.zst");
+    root.run(&["backup", "--cold", "--output", elsewhere.to_str().unwrap()])
+        .expect_code(0);
+    let before = inventory(&root.path());
+
+    remount("size=32M");
+    let backups = root.path().join("backups");
+    let run = root.run(&["backup", "--cold", "--json"]);
+    assert_eq!(run.code, 2, "{}", run.out);
+    assert!(run.out.contains("No space left"), "{}", run.out);
+    assert!(crate::support::files_below(&backups).is_empty());
+    let refused = restore(&root, &file, &["--json"]).expect_code(2).json();
+    assert_eq!(ids(&refused["error"]["findings"]), ["restore.space"]);
+    inventory(&root.path()).assert_same(&before, "too little room");
+
+    // There are bytes enough, and it is seen only when a file cannot be made.
+    let used = succeed(Command::new("df").args(["--output=iused"]).arg(root.path()));
+    let used: u64 = used.lines().last().unwrap().trim().parse().unwrap();
+    remount(&format!("size=400M,nr_inodes={}", used + 30));
+    let failed = restore(&root, &file, &["--json"]).expect_code(2).json();
+    let said = failed.to_string();
+    assert!(
+        said.contains("No space left") && said.contains("nothing was changed"),
+        "{failed:#}"
+    );
+    inventory(&root.path()).assert_same(&before, "no inodes");
+    remount("nr_inodes=100000");
+    restore(&root, &file, &[]).expect_code(0);
+    root.run(&["backup", "--cold", "--verify"]).expect_code(0);
 }
 
 /// The program, killed by the kernel at system calls that change files: it is as before or as after, and the next run says which and finishes.

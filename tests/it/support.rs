@@ -414,6 +414,39 @@ pub(crate) fn may_mount(test: &str) -> bool {
     false
 }
 
+/// Something mounted, as long as this is there.
+pub(crate) struct Mounted(PathBuf);
+
+impl Mounted {
+    pub(crate) fn new(args: &[&str], at: &Path) -> Self {
+        succeed(Command::new("mount").args(args).arg(at));
+        Self(at.to_path_buf())
+    }
+
+    /// A directory at its own place: the same file system, and yet nothing that can be renamed.
+    pub(crate) fn itself(at: &Path) -> Self {
+        Self::new(&["--bind", at.to_str().unwrap()], at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// A file of bytes that cannot be made smaller.
+pub(crate) fn noise(path: &Path, megabytes: u64) {
+    use std::io::Read as _;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut random = std::fs::File::open("/dev/urandom")
+        .unwrap()
+        .take(megabytes << 20);
+    let mut file = std::fs::File::create(path).unwrap();
+    // It may be more than there is room for.
+    let _ = std::io::copy(&mut random, &mut file);
+}
+
 /// Permission bits.
 pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,7 +1,6 @@
 //! `mailu update`, against an engine that plays a script.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -11,7 +10,9 @@ use serde_json::Value;
 use crate::fake_engine::{FakeEngine, Fate};
 use crate::interrupted::{self, Killer, counted, inventory, noted};
 use crate::kill::{copy, without_date};
-use crate::support::{Root, Run, Snapshot, files_below, may_mount, snapshot, succeed};
+use crate::support::{
+    Mounted, Root, Run, Snapshot, files_below, may_mount, noise, snapshot, succeed,
+};
 use crate::up::{self, Admin, QUIET};
 
 const OLD: &str = "2024.06.55";
@@ -718,38 +719,6 @@ fn killed_on_the_way_back_everything_goes_back() {
     };
     let states = seed.sweep(&calls, broken, next);
     assert!(states["undoing"] > 5, "{states:?}");
-}
-
-/// Something mounted, as long as this is there.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn new(args: &[&str], at: &Path) -> Self {
-        succeed(Command::new("mount").args(args).arg(at));
-        Self(at.to_path_buf())
-    }
-
-    /// A directory at its own place: the same file system, and yet nothing that can be renamed.
-    fn itself(at: &Path) -> Self {
-        Self::new(&["--bind", at.to_str().unwrap()], at)
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
-/// A file of bytes that cannot be made smaller.
-fn noise(path: &Path, megabytes: u64) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let mut random = std::fs::File::open("/dev/urandom")
-        .unwrap()
-        .take(megabytes << 20);
-    let mut file = std::fs::File::create(path).unwrap();
-    // It may be more than there is room for.
-    let _ = std::io::copy(&mut random, &mut file);
 }
 
 #[test]
