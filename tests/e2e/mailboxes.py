@@ -348,9 +348,13 @@ class Program:
         # The flag was set within the same time, and nobody can have relied on it.
         self.tell("expunge", t0, [{"e": "expunged", "uv": uv, "uid": uid} for uid in uids])
 
-    def new_name(self):
+    def unused(self):
+        """A name that nobody has used, in rounds before neither."""
         self.count += 1
-        name = f"{self.dice.choice(NAMES)} {self.count}"
+        return f"{self.dice.choice(NAMES)} {config.get('seed', 0)}-{self.count}"
+
+    def new_name(self):
+        name = self.unused()
         parents = [name for name in self.folders if name not in SYSTEM and name.count(".") < 2]
         return f"{self.dice.choice(parents)}.{name}" if parents and self.dice.random() < 0.4 else name
 
@@ -372,7 +376,7 @@ class Program:
         old = max(self.dice.sample(names, min(3, len(names))), key=lambda name: len(self.messages[self.folders[name]]))
         new = self.new_name()
         if new.startswith(old + "."):
-            new = f"{self.dice.choice(NAMES)} {self.count}"
+            new = self.unused()
         self.close()
         t0 = time.time()
         done(self.client.rename(quoted(old), quoted(new)))
