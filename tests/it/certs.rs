@@ -46,7 +46,9 @@ fn a_renewal_is_shown_and_taken_over() {
     assert_eq!(pair["origin"], "traefik");
     assert_eq!(pair["key"], "matches");
     assert_eq!(pair["certificate"]["names"], serde_json::json!(NAMES));
-    assert_eq!(pair["certificate"]["days_left"], 39);
+    // Forty to the second, or a bit less.
+    let left = pair["certificate"]["days_left"].as_u64().unwrap();
+    assert!([39, 40].contains(&left), "{left}");
     assert_eq!(pair["certificate"]["issuer"], "CN=x");
     assert_eq!(shown["source"]["in_place"], true);
     // What OpenSSL says of the same file.

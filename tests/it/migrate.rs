@@ -218,6 +218,8 @@ fn what_agencystacks_installer_made_becomes_ours() {
     }
     assert!(!root.file("data/filter/main.cvd").exists());
     assert_eq!(up::state(&root), "installed");
+    let set = update(&root, &engine, &["--json"]).expect_code(2).json();
+    assert_eq!(code(&set), "update.settings");
     let again = update_again(&root, &engine);
     assert!(again.out.contains("nothing to do"), "{}", again.out);
 }
@@ -283,6 +285,7 @@ fn an_interrupted_takeover_goes_on_or_back() {
             &["update", "--json"]
         };
         let done = up::run(&root, &engine, args).expect_code(0).json();
+        assert!(done["backup"].is_null(), "{done:#}");
         assert!(
             done["recovered"]
                 .as_str()

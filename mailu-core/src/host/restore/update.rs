@@ -120,7 +120,7 @@ impl Mailu {
             let done = run.recover(options.undo)?;
             if goes_on || options.undo {
                 let mut out = outcome(layout, &releases, done);
-                out.backup = Some(journal.file);
+                out.backup = Some(journal.file).filter(|_| !journal.migration);
                 return Ok(out);
             }
             recovered = done.recovered;
@@ -141,8 +141,19 @@ impl Mailu {
         }
         let mut out = if migrate::is_old(&layout.directory()) {
             run.migrate(options)?
-        } else {
+        } else if options.settings.is_empty() {
             run.update(options)?
+        } else {
+            let set = layout.command("config set");
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "update.settings",
+                format!(
+                    "set keys together with an update of {}: only a deployment of AgencyStack's installer gets its mailu.toml then",
+                    layout.mail_host()
+                ),
+            )
+            .hint(format!("`{set} KEY=VALUE` changes one, before or after")));
         };
         out.recovered = recovered;
         Ok(out)
