@@ -65,7 +65,7 @@ mailu-test-email: $(mailu.built) ## Send a message and follow it: [DOMAIN] [TO=a
 mailu-diagnose: $(mailu.built) ## Say what keeps mail from being delivered: [DOMAIN] [ONLY=dns] [CHANGES=true]
 	@$(mailu.run) diagnose $(mailu.which) $(call mailu.option,--only,ONLY) $(call mailu.flag,--changes,CHANGES)
 
-mailu-update: $(mailu.built) ## Go to another release of Mailu: [DOMAIN] [VERSION=2024.06.57] [DRY_RUN=true]
+mailu-update: $(mailu.built) ## Go to another release of Mailu, or take over a server of the old installer: [DOMAIN] [VERSION=2024.06.57] [DRY_RUN=true]
 	@$(mailu.run) update $(mailu.which) $(call mailu.option,--to,VERSION) $(call mailu.flag,--dry-run,DRY_RUN)
 
 wordpress-mailu-integration: $(mailu.built) ## Have a WordPress site send through this server: DOMAIN=blog.example.com MAIL_DOMAIN=mail.example.com
