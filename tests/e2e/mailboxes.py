@@ -361,7 +361,12 @@ class Program:
     def create(self, name=None):
         name = name or self.new_name()
         t0 = time.time()
-        done(self.client.create(quoted(name)))
+        try:
+            done(self.client.create(quoted(name)))
+        except imaplib.IMAP4.error as error:
+            # Dovecot says so, too, if another of its processes has seen the folder while it was made. Nobody else has this name.
+            if "ALREADYEXISTS" not in str(error):
+                raise
         done(self.client.subscribe(quoted(name)))
         # STATUS says 0 at times, of a folder that nobody has opened yet.
         uv = self.open(name)
