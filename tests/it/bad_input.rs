@@ -140,6 +140,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("mta_sts.max_age = 0", "mta_sts.max_age", "0", "RFC 8461"),
     ("mta_sts.mode = \"testing\"\ntls.mode = \"none\"", "mta_sts.mode", "testing", "needs TLS"),
     ("tls_rpt.rua = \"tlsrpt@example.com\"", "tls_rpt.rua", "tlsrpt@example.com", "must be a list"),
+    ("bimi.logo = \"http://x.example/l.svg\"", "bimi.logo", "http://x.example/l.svg", "must be an https address"),
     ("tls_rpt.rua = [\"tlsrpt\"]", "tls_rpt.rua[0]", "tlsrpt", "mail address or an https address"),
     ("tls_rpt.rua = [\"http://r.example\"]", "tls_rpt.rua[0]", "http://r.example", "mail address or an https address"),
     ("tls_rpt.rua = [\"https://r.example/a,b\"]", "tls_rpt.rua[0]", "https://r.example/a,b", "RFC 8460"),

@@ -52,6 +52,7 @@ const GROUPS: &[(Rules, &[&str])] = &[
         verified_tls,
         &["mta_sts", "tls_rpt", "tls", "traefik.acme_store"],
     ),
+    (logo, &["bimi", "dmarc"]),
     (
         networks,
         &[
@@ -1055,6 +1056,40 @@ fn verified_tls(config: &Config, out: &mut Vec<Finding>) {
                 config.email_domain
             )),
         );
+    }
+}
+
+/// What mail programs ask of a domain before they show its logo.
+fn logo(config: &Config, out: &mut Vec<Finding>) {
+    let bimi = &config.bimi;
+    if bimi.logo.is_none() {
+        if bimi.certificate.is_some() {
+            out.push(
+                Finding::error(
+                    "bimi.no_logo",
+                    "bimi.certificate",
+                    "is for a logo, and `bimi.logo` is not set",
+                )
+                .hint("set `bimi.logo` to the address of the SVG that the certificate has, too"),
+            );
+        }
+        return;
+    }
+    for (key, policy) in [
+        ("dmarc.policy", config.dmarc.policy),
+        ("dmarc.subdomain_policy", config.dmarc.subdomain_policy),
+    ] {
+        if policy == DmarcPolicy::None {
+            out.push(
+                Finding::warning(
+                    "bimi.policy",
+                    key,
+                    "has no logo shown: mail programs show one only for domains whose policy is `quarantine` or `reject`",
+                )
+                .value(policy)
+                .hint(format!("set `{key} = \"quarantine\"` once reports show that nothing is lost")),
+            );
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::finding::{Finding, Severity, has_errors};
 use crate::names::{ClientId, EmailAddress, EmailDomain, LocalPart, MailHost, ProjectName};
 pub use ports::MailPort;
 pub use sections::{
-    Alignment, Backup, Compression, DEFAULT_POOL, DEFAULT_PROXY_NETWORK, Diagnose, Dmarc,
+    Alignment, Backup, Bimi, Compression, DEFAULT_POOL, DEFAULT_PROXY_NETWORK, Diagnose, Dmarc,
     DmarcPolicy, Dns, EntryPoints, Images, Limits, LogDriver, LogLevel, Logs, Mail, MtaSts,
     MtaStsMode, Network, Ports, Relay, Services, SpfAll, Tls, TlsMode, TlsRpt, Traefik, Via, Web,
     Webmail, Welcome,
@@ -147,6 +147,8 @@ root! {
         mta_sts: MtaSts = MtaSts::default(),
         /// Reports about deliveries over TLS.
         tls_rpt: TlsRpt = TlsRpt::default(),
+        /// The logo beside mail.
+        bimi: Bimi = Bimi::default(),
         /// What the DNS records need to know.
         dns: Dns = Dns::default(),
         /// Backups: where they are written, who can read them, which are kept.

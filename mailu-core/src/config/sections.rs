@@ -6,8 +6,9 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::ports::MailPort;
 use super::units::{
-    AgeRecipient, Alternative, Bytes, CaaIssuer, Cidr, Delimiters, FilePath, HttpUrl, ImageRef,
-    Language, Line, Prefix, RateLimit, Registry, RelayHost, ReportUri, SpfTerm, Text, UrlPath,
+    AgeRecipient, Alternative, Bytes, CaaIssuer, Cidr, Delimiters, FilePath, HttpUrl, HttpsUrl,
+    ImageRef, Language, Line, Prefix, RateLimit, Registry, RelayHost, ReportUri, SpfTerm, Text,
+    UrlPath,
 };
 use super::value::{choice, parsed, section};
 use crate::diagnose::IgnoreRule;
@@ -409,6 +410,16 @@ section! {
         mode: MtaStsMode = MtaStsMode::Off,
         /// Seconds that other servers keep the policy, at most 31557600. Short ones protect little: use weeks with `enforce`.
         max_age: u32 = 604_800,
+    }
+}
+
+section! {
+    /// `[bimi]`: the logo that mail programs show beside mail that passes DMARC (draft-brand-indicators-for-message-identification).
+    pub struct Bimi {
+        /// Where it lies: a square SVG of the profile Tiny PS. Without it there is no record.
+        logo: Option<HttpsUrl> = None,
+        /// Where the certificate for it lies (VMC or CMC, PEM). Gmail and Apple show no logo without one.
+        certificate: Option<HttpsUrl> = None,
     }
 }
 

@@ -36,6 +36,7 @@ from_text! {
     SpfTerm => "include:_spf.example.net",
     IgnoreRule => "spf.all@example.com until 2027-01-31: the newsletter service is being moved",
     ReportUri => "tlsrpt@example.com",
+    HttpsUrl => "https://www.example.com/logo.svg",
     CaaIssuer => "letsencrypt.org",
     Alternative => "example.net=example.com",
     Language => "en",
@@ -80,6 +81,7 @@ display_and_serialize!(
     SpfTerm,
     IgnoreRule,
     ReportUri,
+    HttpsUrl,
     CaaIssuer,
     Alternative,
     Language,
@@ -530,6 +532,16 @@ checked_text! {
             )
         }
     };
+    /// An https address as the tags of a record can have it: `;` and `,` separate there.
+    HttpsUrl: |text| {
+        let url = url::Url::parse(text).ok();
+        require(
+            text.starts_with("https://")
+                && url.is_some_and(|url| url.has_host() && url.password().is_none() && url.username().is_empty())
+                && text.bytes().all(|b| b.is_ascii_graphic() && !b",;\"\\".contains(&b)),
+            "must be an https address in plain ASCII, with `,` and `;` written as %2C and %3B",
+        )
+    };
     /// A certificate authority as CAA records name it (RFC 8659 §4.2): its domain, perhaps with parameters.
     CaaIssuer: |text| {
         let mut parts = text.split(';').map(str::trim);
@@ -883,6 +895,15 @@ mod tests {
             "mailto:",
         ] {
             assert!(!ok::<ReportUri>(bad), "{bad}");
+        }
+        for (text, fine) in [
+            ("https://www.example.com/logo.svg", true),
+            ("http://www.example.com/logo.svg", false),
+            ("https://www.example.com/a;b.svg", false),
+            ("https://", false),
+            ("logo.svg", false),
+        ] {
+            assert_eq!(ok::<HttpsUrl>(text), fine, "{text}");
         }
         for good in [
             "letsencrypt.org",

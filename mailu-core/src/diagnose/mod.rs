@@ -138,7 +138,7 @@ pub const CHECKS: [Check; 18] = [
         "DNS records",
         &[
             "ns", "dnssec", "host", "ptr", "helo", "mx", "spf", "dkim", "dmarc", "sts", "tlsrpt",
-            "caa", "srv", "auto", "tlsa", "dns", "txt",
+            "caa", "srv", "auto", "tlsa", "bimi", "dns", "txt",
         ],
         records,
     )),

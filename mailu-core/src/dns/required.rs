@@ -291,6 +291,27 @@ impl Builder<'_> {
         );
     }
 
+    /// The logo that mail programs show.
+    fn logo(&mut self, zone: &str, domain: &EmailDomain) {
+        let bimi = &self.config.bimi;
+        let Some(logo) = &bimi.logo else {
+            return;
+        };
+        let text = match &bimi.certificate {
+            Some(certificate) => format!("v=BIMI1; l={logo}; a={certificate}"),
+            None => format!("v=BIMI1; l={logo}"),
+        };
+        self.add(
+            "BIMI",
+            zone,
+            format!("default._bimi.{domain}"),
+            Level::Optional,
+            Data::Txt { text },
+            "The logo that mail programs show beside mail which passes DMARC. Gmail and Apple ask for a certificate, too.",
+        )
+        .condition = Some("the SVG is of the profile Tiny PS, and can be fetched".to_owned());
+    }
+
     /// The policy for verified TLS (RFC 8461).
     fn mta_sts(&mut self, zone: &str, domain: &EmailDomain) {
         let config = self.config;
@@ -360,6 +381,7 @@ impl Builder<'_> {
         self.dmarc(&zone, name);
         self.mta_sts(&zone, name);
         self.tls_reports(&zone, name.as_str(), Level::Recommended);
+        self.logo(&zone, name);
     }
 
     /// A name that neither sends nor receives.
@@ -468,6 +490,7 @@ impl Builder<'_> {
         self.dmarc(&zone, domain);
         self.mta_sts(&zone, domain);
         self.tls_reports(&zone, d, Level::Recommended);
+        self.logo(&zone, domain);
         self.service_records(&zone, d, &host);
 
         for (label, name) in config.autoconfig_names_of(domain) {
@@ -841,6 +864,24 @@ mod tests {
     }
 
     #[test]
+    fn a_logo() {
+        let on = "dns.alternatives = [\"example.net\"]\nbimi.logo = \"https://www.example.com/logo.svg\"";
+        let text = "v=BIMI1; l=https://www.example.com/logo.svg";
+        for domain in ["example.com", "example.net"] {
+            let name = format!("default._bimi.{domain}");
+            assert_eq!(of(on, &name), [format!("TXT Optional \"{text}\"")]);
+        }
+        let certified = format!("{on}\nbimi.certificate = \"https://www.example.com/vmc.pem\"");
+        assert_eq!(
+            of(&certified, "default._bimi.example.com"),
+            [format!(
+                "TXT Optional \"{text}; a=https://www.example.com/vmc.pem\""
+            )]
+        );
+        assert!(of("", "default._bimi.example.com").is_empty());
+    }
+
+    #[test]
     fn certificate_authorities() {
         let caa = |more: &str, name: &str| -> Vec<String> {
             let mut all = of(more, name);
@@ -1019,7 +1060,7 @@ mod tests {
 
     #[test]
     fn ids_are_unique() {
-        let on = "email_domains = [\"example.org\"]\nhostnames = [\"mx.example.com\"]\nservices.webdav = true\ndns.ipv4 = \"203.0.113.10\"\ntls.mode = \"letsencrypt\"\ndns.caa = [\"a.example\", \"b.example\"]\ndns.parked = [\"p.example\"]\ndns.alternatives = [\"q.example\"]\nmta_sts.mode = \"testing\"\ntls_rpt.rua = [\"t@example.com\"]\ndmarc.rua = \"d\"";
+        let on = "email_domains = [\"example.org\"]\nhostnames = [\"mx.example.com\"]\nservices.webdav = true\ndns.ipv4 = \"203.0.113.10\"\ntls.mode = \"letsencrypt\"\ndns.caa = [\"a.example\", \"b.example\"]\ndns.parked = [\"p.example\"]\ndns.alternatives = [\"q.example\"]\nmta_sts.mode = \"testing\"\ntls_rpt.rua = [\"t@example.com\"]\ndmarc.rua = \"d\"\nbimi.logo = \"https://x.example/l.svg\"";
         let all = records(&config(on), &PublicKeys::new());
         let ids: BTreeSet<&str> = all.iter().map(|record| record.id.as_str()).collect();
         assert_eq!(ids.len(), all.len());

@@ -929,6 +929,7 @@ pub(super) fn other(record: &Record, wanted: &str, reply: &Reply) -> Judgement {
         "v=STSv1" => "sts.txt",
         "v=TLSRPTv1" => "tlsrpt.one",
         "v=DMARC1" => "dmarc.ext",
+        "v=BIMI1" => "bimi.txt",
         _ => "txt.missing",
     };
     let spaced = |text: &str| -> String {
