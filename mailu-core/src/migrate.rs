@@ -349,6 +349,22 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_is_shown_or_taken_into_the_configuration() {
+        let secret = "hunter2-hunter2";
+        let env = format!(
+            "{ENV}DB_PW={secret}\nAPI_TOKEN={secret}\nROUNDCUBE_DB_PW={secret}\nSOME_PASSWORD={secret}\nSQLALCHEMY_DATABASE_URI=mysql+mysqlconnector://u:{secret}@db/mailu\nRELAYPASSWORD={secret}\n"
+        );
+        let old = old(&env, COMPOSE).unwrap();
+        let shown = format!("{:?} {old:?}", old.findings);
+        assert!(!shown.contains(secret), "{shown}");
+        assert!(!old.toml.contains(secret), "{}", old.toml);
+        for finding in &old.findings {
+            assert!(!finding.to_string().contains(secret), "{finding}");
+        }
+        assert_eq!(old.secrets.get("relay_password").unwrap().expose(), secret);
+    }
+
+    #[test]
     fn what_cannot_be_followed_is_refused() {
         for (env, compose) in [
             (ENV.to_owned(), COMPOSE.replace("2.0", "master")),

@@ -35,6 +35,7 @@ fn old(revision: &str) -> (Root, FakeEngine) {
     for (name, text) in [
         ("mailu.env", ENV),
         ("docker-compose.yml", COMPOSE),
+        (".env", "COMPOSE_PROJECT_NAME=mailexamplecom\n"),
         (
             ".installed_ok",
             "DOMAIN=mail.example.com\nADMIN_EMAIL=admin@example.com\n",
@@ -310,6 +311,23 @@ fn what_is_not_understood_is_left_alone() {
     let before = inventory(&root.path());
     let run = update(&root, &engine, &["--json"]).expect_code(2).json();
     assert_eq!(code(&run), "update.unknown_layout");
+    std::fs::write(&compose, COMPOSE).unwrap();
+    let env = directory(&root).join("mailu.env");
+    std::fs::write(
+        &env,
+        format!("{ENV}DB_FLAVOR=mysql\nDB_PW=hunter2-hunter2\n"),
+    )
+    .unwrap();
+    for (more, id) in [
+        (&[][..], "update.outside_database"),
+        (&["--set", "project=mailexamplecom"], "update.project"),
+    ] {
+        let run = update(&root, &engine, &[&["--json"], more].concat()).expect_code(2);
+        assert!(!run.out.contains("hunter2") && !run.err.contains("hunter2"));
+        assert!(run.out.contains(id), "{}", run.out);
+    }
+    std::fs::write(&env, ENV).unwrap();
+    std::fs::write(&compose, COMPOSE.replace("2.0", "master")).unwrap();
     inventory(&root.path()).assert_same(&before, "refused");
     let install = up::run(&root, &engine, &up::QUIET).expect_code(2);
     assert!(

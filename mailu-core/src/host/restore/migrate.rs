@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::carry::Dir;
 use super::places::{Alone, identity, listed, private};
+use super::power::project_of;
 use super::stage;
 use super::update::{UpdateOptions, copy, outcome, weight};
 use super::{MARGIN, Restoring, elsewhere, empty};
+use crate::config::Config;
 use crate::config::edit::Document;
 use crate::config::units::Version;
-use crate::config::{Config, TlsMode};
 use crate::engine::{Container, Health};
 use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
+use crate::host::backup::outside_database;
 use crate::host::engine::Docker;
 use crate::host::preflight::{SKIPPED, skipped_since};
 use crate::host::root::{Mailu, Target};
@@ -258,7 +261,32 @@ impl Restoring<'_> {
                 .hint("make room there, or enlarge that file system"),
             );
         }
-        if old.config.tls.mode == TlsMode::Traefik && self.running()?.is_empty() {
+        if let Some(outside) = outside_database(&self.layout)? {
+            out.push(
+                Finding::error(
+                    "update.outside_database",
+                    outside,
+                    "says that accounts are in another database, whose password does not go into mailu.toml",
+                )
+                .hint("move the accounts into Mailu's own database first (`flask mailu config-export` and `config-import`)"),
+            );
+        }
+        let project = old.config.project_name();
+        let taken = Docker::connect()?.project(&project)?;
+        if let Some(container) = taken.first() {
+            out.push(
+                Finding::error(
+                    "update.project",
+                    project.as_str(),
+                    format!(
+                        "is the Compose project of the container {}, which would be made anew and could not be gone back to",
+                        container.name
+                    ),
+                )
+                .hint("`--set project=NAME` gives the new server another one"),
+            );
+        }
+        if self.running()?.is_empty() {
             out.push(
                 Finding::notice(
                     "update.not_running",
@@ -373,7 +401,12 @@ impl Restoring<'_> {
     /// The containers that were made from the old files.
     pub(super) fn old_containers(&self, docker: &Docker) -> Result<Vec<Container>, Error> {
         let directory = self.places.live.display().to_string();
-        let ours = self.projects();
+        // The old files may name a project, too.
+        let ours: BTreeSet<String> = [&self.places.live, &self.places.stage]
+            .into_iter()
+            .filter(|base| base.join("mailu.toml").is_file())
+            .filter_map(|base| project_of(base))
+            .collect();
         let mut all = docker.containers()?;
         all.retain(|container| {
             container.labels.get(crate::host::up::WORKING_DIRECTORY) == Some(&directory)
@@ -420,20 +453,42 @@ impl Restoring<'_> {
 
 /// Gives mail to whom Dovecot runs as. The old admin, who had all of `data`, took everything in it for his.
 pub(super) fn own_mail(mail: &Path) -> Result<(), Error> {
-    let (user, group) = crate::paths::MAIL;
-    let mut todo = vec![mail.to_path_buf()];
-    while let Some(path) = todo.pop() {
-        let there =
-            fs::symlink_metadata(&path).map_err(|error| files::failed("look at", &path, error))?;
-        if (there.uid(), there.gid()) != (user, group) {
-            std::os::unix::fs::lchown(&path, Some(user), Some(group))
-                .map_err(|error| files::failed("give away", &path, error))?;
-        }
-        if there.is_dir() {
-            todo.extend(listed(&path)?.into_iter().map(|entry| entry.path()));
+    let Some(tree) = Dir::open(mail)? else {
+        return Ok(());
+    };
+    give_away(&tree.at("."))?;
+    give_away_below(&tree)
+}
+
+/// Containers may write there meanwhile: each directory is opened by name in the one above it, and no link is followed.
+fn give_away_below(directory: &Dir) -> Result<(), Error> {
+    for (name, kind) in directory.entries()? {
+        give_away(&directory.at(&name))?;
+        if kind.is_dir()
+            && let Some(inner) = directory.inner(&name)?
+        {
+            give_away_below(&inner)?;
         }
     }
     Ok(())
+}
+
+fn give_away(path: &Path) -> Result<(), Error> {
+    let (user, group) = crate::paths::MAIL;
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(files::failed("look at", path, error)),
+    };
+    if (there.uid(), there.gid()) == (user, group) {
+        return Ok(());
+    }
+    match std::os::unix::fs::lchown(path, Some(user), Some(group)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(files::failed("give away", path, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// As `mailu.toml` and secrets are.

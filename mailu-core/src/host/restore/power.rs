@@ -1,9 +1,11 @@
 //! Services while files change places: stopped without anything being returned to its sender, and started again.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Restoring;
+use super::places::identity;
 use crate::config::Config;
 use crate::delivery::{Outcome, Report, Stage, Step};
 use crate::engine::{Container, State as Running};
@@ -50,17 +52,7 @@ impl Restoring<'_> {
     pub(super) fn projects(&self) -> BTreeSet<String> {
         [&self.places.live, &self.places.stage]
             .into_iter()
-            .filter_map(|base| {
-                let read = |name: &str| std::fs::read_to_string(base.join(name)).ok();
-                let named = read(".env")
-                    .and_then(|text| EnvFile::parse(&text).ok())
-                    .and_then(|env| Some(env.get("COMPOSE_PROJECT_NAME")?.text.clone()))
-                    .filter(|name| !name.is_empty());
-                named.or_else(|| {
-                    let parsed = Config::from_toml(&read("mailu.toml")?).ok()?;
-                    Some(parsed.config.project_name())
-                })
-            })
+            .filter_map(|base| project_of(base))
             .collect()
     }
 
@@ -69,7 +61,9 @@ impl Restoring<'_> {
         for project in self.projects() {
             all.extend(docker.project(&project)?);
         }
-        all.extend(self.old_containers(docker)?);
+        let old = self.old_containers(docker)?;
+        let known: BTreeSet<String> = all.iter().map(|one| one.id.clone()).collect();
+        all.extend(old.into_iter().filter(|one| !known.contains(&one.id)));
         Ok(all)
     }
 
@@ -307,7 +301,11 @@ impl Restoring<'_> {
             return Err(error);
         }
         self.hold()?;
+        // Interrupted on the way back, the old files may be in place again, and their containers are needed.
+        let ours =
+            journal.deployment.is_some() && identity(&self.places.live)? == journal.deployment;
         if (!journal.replaces || journal.migration)
+            && ours
             && self.places.live.join("docker-compose.yml").is_file()
         {
             let compose = Compose::required()?.holding(&self.locks);
@@ -352,6 +350,19 @@ impl Restoring<'_> {
         }
         Ok(())
     }
+}
+
+/// The name under which Compose knows what the files at `base` describe.
+pub(super) fn project_of(base: &Path) -> Option<String> {
+    let read = |name: &str| std::fs::read_to_string(base.join(name)).ok();
+    let named = read(".env")
+        .and_then(|text| EnvFile::parse(&text).ok())
+        .and_then(|env| Some(env.get("COMPOSE_PROJECT_NAME")?.text.clone()))
+        .filter(|name| !name.is_empty());
+    named.or_else(|| {
+        let parsed = Config::from_toml(&read("mailu.toml")?).ok()?;
+        Some(parsed.config.project_name())
+    })
 }
 
 fn no_mail(code: &'static str, doing: &str, step: &Step, findings: Vec<Finding>) -> Error {
