@@ -19,7 +19,7 @@ use crate::config::edit::Document;
 use crate::config::units::Version;
 use crate::engine::{Container, Health};
 use crate::error::{Error, ErrorKind};
-use crate::finding::{Finding, has_errors};
+use crate::finding::Finding;
 use crate::host::backup::outside_database;
 use crate::host::engine::Docker;
 use crate::host::preflight::{SKIPPED, skipped_since};
@@ -174,28 +174,11 @@ impl Restoring<'_> {
             }
         }
         out.steps = steps(&layout, &releases, &images, needed);
-        if has_errors(&out.findings) {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "update.refused",
-                format!(
-                    "take over {}: that cannot be done now; nothing was changed",
-                    layout.directory().display()
-                ),
-            )
-            .findings(out.findings));
-        }
-        if options.dry_run {
+        let doing = format!("take over {}", layout.directory().display());
+        if !self.agreed(&out, &doing, options.dry_run)? {
             return Ok(out);
         }
-        for step in &out.steps {
-            self.say(&format!("{}: {}", step.action, step.detail));
-        }
-        let unchanged = |error: Error| {
-            error
-                .about(format!("take over {}", layout.directory().display()))
-                .hint("nothing was changed")
-        };
+        let unchanged = |error: Error| error.about(&doing).hint("nothing was changed");
         for image in &images {
             self.pull(image).map_err(unchanged)?;
         }

@@ -201,22 +201,9 @@ impl Restoring<'_> {
         let (facts, images) = self.about_update(&docker, from, to, options)?;
         out.findings = update::judge(&facts);
         out.steps = update::steps(&facts);
-        if has_errors(&out.findings) {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "update.refused",
-                format!(
-                    "update {} from Mailu {from} to {to}: that cannot be done now; nothing was changed",
-                    layout.mail_host()
-                ),
-            )
-            .findings(out.findings));
-        }
-        if options.dry_run {
+        let doing = format!("update {} from Mailu {from} to {to}", layout.mail_host());
+        if !self.agreed(&out, &doing, options.dry_run)? {
             return Ok(out);
-        }
-        for step in &out.steps {
-            self.say(&format!("{}: {}", step.action, step.detail));
         }
         let unchanged = |error: Error| {
             error
@@ -270,6 +257,29 @@ impl Restoring<'_> {
         out.run = done.run;
         out.findings.extend(done.findings);
         Ok(out)
+    }
+
+    /// Refuses what something speaks against, and says what will be done. False where it was only asked what that is.
+    pub(super) fn agreed(
+        &mut self,
+        out: &Updated,
+        doing: &str,
+        dry_run: bool,
+    ) -> Result<bool, Error> {
+        if has_errors(&out.findings) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "update.refused",
+                format!("{doing}: that cannot be done now; nothing was changed"),
+            )
+            .findings(out.findings.clone()));
+        }
+        if !dry_run {
+            for step in &out.steps {
+                self.say(&format!("{}: {}", step.action, step.detail));
+            }
+        }
+        Ok(!dry_run)
     }
 
     /// What was found out before the backup, which took a while and has taken room.
