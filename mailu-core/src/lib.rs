@@ -3,6 +3,7 @@
 
 pub mod acme;
 pub mod api;
+pub mod apps;
 pub mod backup;
 pub mod certs;
 pub mod compose;

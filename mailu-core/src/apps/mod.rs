@@ -1,0 +1,5 @@
+//! Apps that send through the server: what each must be told, in its own format.
+
+mod profile;
+
+pub use profile::{Bounces, Incoming, Profile, Throttle, Tls};
