@@ -24,7 +24,7 @@ const LINE: u64 = 64 << 10;
 /// What may follow the end of a tar file: it is filled up to a block of its own.
 const PADDING: u64 = 1 << 20;
 /// How compression with zstd is done.
-const LEVEL: i32 = 3;
+const LEVEL: i32 = 2;
 /// How much is handed to the packer at once, whose threads wait for each other each time.
 const PORTION: usize = 1 << 20;
 

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::num::NonZero;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, DirEntryExt as _, MetadataExt as _, OpenOptionsExt as _,
@@ -26,6 +27,7 @@ use crate::backup::{Member, Place, SNAPSHOT, Way, left_out};
 use crate::error::{Error, ErrorKind};
 use crate::hash::sha256;
 use crate::host::files;
+use crate::host::lanes::at_once;
 
 /// Larger files are read while they are written.
 const SMALL: u64 = 256 << 10;
@@ -33,6 +35,10 @@ const SMALL: u64 = 256 << 10;
 const BATCH: usize = 256 << 10;
 const FILES: usize = 64;
 const BATCHES: usize = 8;
+/// Our links are in so many directories: whoever makes or removes one holds its directory meanwhile.
+const SHELVES: u64 = 16;
+/// So many directories are looked at before anybody may interrupt.
+const AT_ONCE: usize = 64;
 
 /// Something that was there at that moment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +72,16 @@ pub(super) struct Tree {
     device: u64,
     linked: HashSet<u64>,
     keys: RandomState,
+}
+
+/// What was found in a directory.
+#[derive(Default)]
+struct Looked {
+    below: Vec<OsString>,
+    /// The keys of what has a link.
+    linked: Vec<u64>,
+    /// Files that are to be copied.
+    others: Vec<OsString>,
 }
 
 /// Something in a directory, as the directory has it.
@@ -153,41 +169,67 @@ impl Tree {
         &mut self,
         going_on: &mut dyn FnMut() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&self.own)
-            .map_err(failed("make the directory", &self.own))?;
+        let make = |path: &Path| {
+            fs::DirBuilder::new()
+                .mode(0o700)
+                .create(path)
+                .map_err(failed("make the directory", path))
+        };
+        make(&self.own)?;
+        if self.place.way == Way::Linked {
+            for shelf in 0..SHELVES {
+                make(&self.own.join(shelf_name(shelf)))?;
+            }
+        }
         let mut todo: Vec<Vec<OsString>> = vec![Vec::new()];
-        while let Some(parts) = todo.pop() {
+        while !todo.is_empty() {
             going_on()?;
-            // It may have been renamed; later it is found.
-            let Ok(names) = self.names(&parts) else {
-                continue;
-            };
-            for Listed { name, .. } in names {
-                let mut path = parts.clone();
-                path.push(name);
-                let full = self.at(&path);
-                let Ok(metadata) = fs::symlink_metadata(&full) else {
-                    continue;
-                };
-                if metadata.is_dir() {
-                    todo.push(path);
-                } else if metadata.is_file() {
-                    if self.is_linked(&parts) {
-                        match self.link(&full, &metadata) {
-                            Err(error) if !gone(&error) => {
-                                return Err(files::failed("link", &full, error));
-                            }
-                            _ => {}
-                        }
-                    } else if self.copy(&full).is_err() {
-                        // It is tried again when nothing moves.
-                    }
+            // A few directories at a time, so that an interruption does not wait for all of them.
+            let some = todo.split_off(todo.len().saturating_sub(AT_ONCE));
+            let this = &*self;
+            let seen = at_once(&some, cores(), |parts| this.look(parts));
+            for (parts, seen) in some.iter().zip(seen) {
+                let seen = seen?;
+                self.linked.extend(seen.linked);
+                todo.extend(seen.below.into_iter().map(|name| joined(parts, name)));
+                for name in seen.others {
+                    // What cannot be read now is tried again when nothing moves.
+                    let _ = self.copy(&self.at(&joined(parts, name)));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Gives a name of ours to all in a directory that is to have one.
+    fn look(&self, parts: &[OsString]) -> Result<Looked, Error> {
+        let mut looked = Looked::default();
+        // It may have been renamed; later it is found.
+        let Ok(names) = self.names(parts) else {
+            return Ok(looked);
+        };
+        for Listed { name, .. } in names {
+            let full = self.at(&joined(parts, name.clone()));
+            let Ok(metadata) = fs::symlink_metadata(&full) else {
+                continue;
+            };
+            if metadata.is_dir() {
+                looked.below.push(name);
+            } else if metadata.is_file() && self.is_linked(parts) {
+                match self.second_name(&full, &metadata) {
+                    Ok(_) if metadata.dev() == self.device => {
+                        looked.linked.push(self.key(metadata.ino(), &full));
+                    }
+                    Ok(_) => {}
+                    Err(error) if gone(&error) => {}
+                    Err(error) if files::cannot_link(&error) => looked.others.push(name),
+                    Err(error) => return Err(files::failed("link", &full, error)),
+                }
+            } else if metadata.is_file() {
+                looked.others.push(name);
+            }
+        }
+        Ok(looked)
     }
 
     /// Takes everything as it is now. Nobody writes meanwhile.
@@ -402,15 +444,10 @@ impl Tree {
             .hash_one((inode, name.split(|byte| *byte == b':').next()))
     }
 
-    /// Gives a file a second name of ours, if it has none yet.
+    /// Gives a file a second name of ours, if it has none yet; where that cannot be, a copy.
     fn link(&mut self, path: &Path, metadata: &Metadata) -> io::Result<String> {
-        let name = link_name(metadata.dev(), metadata.ino());
-        let linked = match fs::hard_link(path, self.own.join(&name)) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        };
-        match linked {
-            Ok(()) => {
+        match self.second_name(path, metadata) {
+            Ok(name) => {
                 if metadata.dev() == self.device {
                     self.linked.insert(self.key(metadata.ino(), path));
                 }
@@ -421,6 +458,14 @@ impl Tree {
                 .copy(path)
                 .map_err(|error| io::Error::other(error.to_string())),
             Err(error) => Err(error),
+        }
+    }
+
+    fn second_name(&self, path: &Path, metadata: &Metadata) -> io::Result<String> {
+        let name = link_name(metadata.dev(), metadata.ino());
+        match fs::hard_link(path, self.own.join(&name)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(name),
         }
     }
 
@@ -480,7 +525,21 @@ impl Drop for Tree {
 
 /// Our name for a file that never changes.
 fn link_name(device: u64, inode: u64) -> String {
-    format!("{device:x}-{inode:x}")
+    format!("{}/{device:x}-{inode:x}", shelf_name(inode % SHELVES))
+}
+
+fn shelf_name(shelf: u64) -> String {
+    format!("l{shelf}")
+}
+
+fn joined(parts: &[OsString], name: OsString) -> Vec<OsString> {
+    let mut path = parts.to_vec();
+    path.push(name);
+    path
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn text(parts: &[OsString]) -> String {
@@ -488,8 +547,16 @@ fn text(parts: &[OsString]) -> String {
     Member::text(path.as_os_str().as_bytes())
 }
 
-/// Removes what an interrupted run has left.
+/// Removes what is ours, or what an interrupted run has left.
 fn clear(own: &Path) -> Result<(), Error> {
+    // Containers write where this is: no link is followed.
+    if fs::symlink_metadata(own).is_ok_and(|metadata| metadata.is_dir()) {
+        let shelves: Vec<PathBuf> = (0..SHELVES)
+            .map(|shelf| own.join(shelf_name(shelf)))
+            .collect();
+        // What is left here is removed or told of below.
+        at_once(&shelves, cores(), |shelf| drop(fs::remove_dir_all(shelf)));
+    }
     match fs::remove_dir_all(own) {
         Err(error) if !gone(&error) => Err(Error::new(
             ErrorKind::Io,
