@@ -561,6 +561,34 @@ impl Docker {
     }
 }
 
+/// For what goes on in a container without whoever began it.
+impl Docker {
+    /// The programs that were begun in a container and have not ended, as their words. They go on when whoever began them is killed.
+    pub(super) fn programs(&self, name: &str) -> Result<Vec<Vec<String>>, Error> {
+        let doing = format!("look at what runs in the container {name}");
+        self.wait(&doing, LONG_PATIENCE, async {
+            let options = None::<InspectContainerOptions>;
+            let there = self.api.inspect_container(name, options).await?;
+            let mut all = Vec::new();
+            for id in there.exec_ids.into_iter().flatten() {
+                let exec = match self.api.inspect_exec(&id).await {
+                    Ok(exec) => exec,
+                    Err(error) if is_absent(&error) => continue,
+                    Err(error) => return Err(error),
+                };
+                if exec.running == Some(true)
+                    && let Some(process) = exec.process_config
+                {
+                    let mut words: Vec<String> = process.entrypoint.into_iter().collect();
+                    words.extend(process.arguments.into_iter().flatten());
+                    all.push(words);
+                }
+            }
+            Ok(all)
+        })
+    }
+}
+
 /// A network of the engine, with what Compose notes on it.
 #[derive(Debug, Clone)]
 pub(super) struct Net {

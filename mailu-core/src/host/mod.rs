@@ -5,7 +5,9 @@
     reason = "everything that touches files, clocks, randomness or sockets lives here"
 )]
 
+mod accounts;
 mod acme;
+mod admin;
 mod backup;
 mod certificate;
 mod certs;
@@ -51,6 +53,9 @@ mod verify;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use accounts::{
+    AccountChange, AccountsApplied, AccountsOptions, Change, ChangeOptions, Departure,
+};
 pub use backup::{Archive, Backup, BackupOptions, Keys, Pruned, Verified};
 pub use certs::{CertificateSync, FrontReload};
 pub use delivery::TestEmail;
