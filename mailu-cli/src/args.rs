@@ -5,6 +5,8 @@
 )]
 #![expect(clippy::struct_excessive_bools, reason = "flags")]
 
+mod accounts;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -14,6 +16,11 @@ use mailu_core::Secret;
 use mailu_core::config::units::Version;
 use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
+
+pub use accounts::{
+    AccountsCommand, AliasCommand, Deleting, DomainCommand, NetworkArg, PasswordSource,
+    RelayCommand, Said, Switching, TokenCommand, UserCommand, WantedAccounts,
+};
 
 /// Installs and runs the Mailu mail server behind Traefik, for agencies that host many clients.
 ///
@@ -122,6 +129,24 @@ pub enum Command {
     Update(Update),
     /// Say what is wrong, from the containers to what DNS and reputation lists say, and what to type next.
     Diagnose(Diagnose),
+    /// List, show, make, change and delete email domains.
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// List, show, make, change, disable and delete users, and set their passwords.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// List, show, make, change and delete aliases.
+    #[command(subcommand)]
+    Alias(AliasCommand),
+    /// List, make and delete tokens: passwords for one program each.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// List, show, make, change and delete domains whose mail is handed on.
+    #[command(subcommand)]
+    Relay(RelayCommand),
+    /// Many accounts at once: an accounts.toml, or a table of users, compared with what is there, applied, exported.
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
     /// Have an app send through this server. Not there yet.
     #[command(hide = true)]
     Integrate(Later),

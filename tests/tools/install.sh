@@ -39,6 +39,12 @@ command -v docker-compose >/dev/null 2>&1 || need="$need docker-compose"
 /usr/bin/python3 -c 'import authheaders' 2>/dev/null || need="$need python3-authheaders"
 /usr/bin/python3 -c 'import spf' 2>/dev/null || need="$need python3-spf"
 /usr/bin/python3 -c 'import yaml' 2>/dev/null || need="$need python3-yaml"
+# The stand-in for Mailu's admin, without containers.
+want redis-server redis-server
+/usr/bin/python3 -c 'import gunicorn' 2>/dev/null || need="$need gunicorn"
+for package in flask bcrypt passlib redis cryptography; do
+    /usr/bin/python3 -c "import $package" 2>/dev/null || need="$need python3-$package"
+done
 perl -MMail::DKIM -e1 2>/dev/null || need="$need libmail-dkim-perl"
 
 if [ -n "$need" ]; then

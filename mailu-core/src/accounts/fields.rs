@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::finding::Finding;
+use crate::finding::{Finding, nearest};
 use crate::names::{EmailAddress, EmailDomain};
 
 /// Attributes by Mailu's names for them.
@@ -185,7 +185,7 @@ impl Field {
     }
 
     /// How a value of it is written: `quota = "5GB"`.
-    pub(crate) fn example(&self) -> &'static str {
+    pub fn example(&self) -> &'static str {
         match self.form {
             Form::Line(_) | Form::Text => "\"…\"",
             Form::Flag => "true",
@@ -368,6 +368,56 @@ pub fn check_settings(kind: Kind, name: &str, settings: &Settings) -> Result<Set
     } else {
         Err(super::file::refused(
             &format!("what is wanted of {kind} {name}"),
+            wrong,
+        ))
+    }
+}
+
+/// Reads `KEY=VALUE` for each attribute, with the keys of `accounts.toml` or Mailu's.
+///
+/// # Errors
+///
+/// [`crate::ErrorKind::InvalidInput`], `accounts.invalid`, with everything that is wrong.
+pub fn read_settings(kind: Kind, name: &str, pairs: &[String]) -> Result<Settings, Error> {
+    let mut out = Settings::new();
+    let mut wrong = Vec::new();
+    for pair in pairs {
+        let Some((key, text)) = pair.split_once('=') else {
+            // It may be a password in the wrong place.
+            wrong.push(
+                Finding::error("accounts.invalid", "KEY=VALUE", "what was typed has no `=`")
+                    .hint("`mailu accounts schema` lists every key"),
+            );
+            continue;
+        };
+        let known = fields(kind)
+            .iter()
+            .find(|field| field.typed == key || field.name == key);
+        match known.map(|field| (field, field.read(text))) {
+            Some((field, Ok(value))) => {
+                out.insert(field.name.to_owned(), value);
+            }
+            Some((_, Err(rule))) => wrong.push(Finding::error("accounts.invalid", key, rule)),
+            None => {
+                let finding = Finding::error(
+                    "accounts.invalid",
+                    key,
+                    format!("there is no such key of {kind}s"),
+                );
+                wrong.push(
+                    match nearest(key, fields(kind).iter().map(|field| field.typed)) {
+                        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+                        None => finding.hint("`mailu accounts schema` lists every key"),
+                    },
+                );
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(out)
+    } else {
+        Err(super::file::refused(
+            &format!("what is said of {kind} {name}"),
             wrong,
         ))
     }

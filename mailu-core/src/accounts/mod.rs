@@ -12,11 +12,11 @@ mod plan;
 mod table;
 
 pub use export::{Accounts, json_in};
-pub use fields::{Field, Kind, Settings, check_settings, field, fields, normal};
+pub use fields::{Field, Kind, Settings, check_settings, field, fields, normal, read_settings};
 pub use file::Wanted;
 pub use model::{
-    Alias, AliasSettings, Domain, DomainSettings, NewToken, Relay, RelaySettings, Token, User,
-    UserSettings,
+    Alias, AliasSettings, Domain, DomainSettings, Network, NewToken, Relay, RelaySettings, Token,
+    User, UserSettings, network,
 };
 pub use password::{PasswordHash, check_password};
 pub use plan::{Action, Context, Difference, Plan, Prune, Step, differences, plan};

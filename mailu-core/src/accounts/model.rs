@@ -241,8 +241,11 @@ impl Token {
     }
 }
 
+/// A network of addresses.
+pub type Network = IpNet;
+
 /// A network, or an address, which is one of itself.
-fn network(text: &str) -> Option<IpNet> {
+pub fn network(text: &str) -> Option<IpNet> {
     text.parse()
         .ok()
         .or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)))

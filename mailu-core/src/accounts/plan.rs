@@ -451,6 +451,24 @@ impl Plan {
             .collect()
     }
 
+    /// Who goes, in words.
+    pub fn departures(&self) -> Vec<String> {
+        self.steps
+            .iter()
+            .filter(|step| matches!(step.action, Action::Disable | Action::Delete))
+            .map(|step| {
+                let note = step.note.as_deref().map(|note| format!(": {note}"));
+                format!(
+                    "{} {} {}{}",
+                    step.action.as_str(),
+                    step.kind,
+                    step.name,
+                    note.unwrap_or_default()
+                )
+            })
+            .collect()
+    }
+
     /// How many steps are of this kind.
     pub fn count(&self, action: Action) -> usize {
         self.steps

@@ -132,7 +132,7 @@ fn columns(head: &StringRecord, findings: &mut Vec<Finding>) -> Vec<Column> {
 
 /// The line in which a record begins. Its position is that of empty lines before it.
 fn line(text: &str, ends: &[usize], position: Option<&csv::Position>) -> usize {
-    let at = position.map_or(0, |position| position.byte());
+    let at = position.map_or(0, csv::Position::byte);
     let at = usize::try_from(at).unwrap_or_default().min(text.len());
     let rest = text.as_bytes().get(at..).unwrap_or_default();
     let empty = rest

@@ -55,6 +55,7 @@ pub mod testing;
 
 pub use accounts::{
     AccountChange, AccountsApplied, AccountsOptions, Change, ChangeOptions, Departure,
+    draw_password, keep_secret,
 };
 pub use backup::{Archive, Backup, BackupOptions, Keys, Pruned, Verified};
 pub use certs::{CertificateSync, FrontReload};

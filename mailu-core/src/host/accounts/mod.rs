@@ -3,13 +3,15 @@
 mod desk;
 mod many;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use rand_core::OsRng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::admin::Admin;
+use super::files::{self, Disk};
 use super::root::Mailu;
 use super::{hints, lock};
 use crate::accounts::{
@@ -141,6 +143,20 @@ pub struct AccountsApplied {
     /// The file that those are in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passwords_file: Option<PathBuf>,
+}
+
+/// Draws a password that nobody has to type often: 20 letters and digits.
+pub fn draw_password() -> Secret {
+    Secret::draw(&mut OsRng, desk::DRAWN)
+}
+
+/// Keeps a secret in a file that only its owner can read.
+///
+/// # Errors
+///
+/// [`ErrorKind::Io`].
+pub fn keep_secret(path: &Path, text: &str) -> Result<(), Error> {
+    files::write_atomically(&mut Disk, path, 0o600, None, text.as_bytes())
 }
 
 /// Looking.
