@@ -8,6 +8,7 @@
 )]
 mod support;
 
+mod accounts;
 mod again;
 mod checks;
 mod clients;

@@ -1,6 +1,7 @@
 //! Integration tests: the library and the program as their users see them, and other tools' opinion of what they make.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
+mod accounts;
 mod agencystack;
 mod archives;
 mod backup;
@@ -44,6 +45,7 @@ mod random;
 mod restore;
 mod settings;
 mod spf;
+mod standin;
 mod support;
 mod up;
 mod update;

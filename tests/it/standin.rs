@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +51,10 @@ impl Commands {
             .current_dir(data)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("PYTHONPATH", images.join("admin"))
+            .env(
+                "PYTHONPATH",
+                format!("{0}/admin:{0}/base", images.display()),
+            )
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("LANG", "C.UTF-8")
             .env("FLASK_APP", "mailu")
@@ -63,8 +66,14 @@ impl Commands {
             .env("CREDENTIAL_ROUNDS", self.rounds.to_string())
             .env("REDIS_ADDRESS", self.address.to_string())
             .env("INSTANCE_ID_PATH", data.join("instance"))
-            .env("DKIM_PATH", format!("{}/{{domain}}.{{selector}}.key", data.display()))
-            .env("SQLALCHEMY_DATABASE_URI", format!("sqlite:///{}", data.join("main.db").display()))
+            .env(
+                "DKIM_PATH",
+                format!("{}/{{domain}}.{{selector}}.key", data.display()),
+            )
+            .env(
+                "SQLALCHEMY_DATABASE_URI",
+                format!("sqlite:///{}", data.join("main.db").display()),
+            )
             .stdin(Stdio::null());
         command
     }
@@ -104,7 +113,14 @@ impl StandIn {
             rounds,
         };
         let redis = Command::new("/usr/bin/redis-server")
-            .args(["--bind", &address.to_string(), "--port", "6379", "--save", ""])
+            .args([
+                "--bind",
+                &address.to_string(),
+                "--port",
+                "6379",
+                "--save",
+                "",
+            ])
             .args(["--dir", &commands.directory.path().display().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -118,7 +134,17 @@ impl StandIn {
         let log = std::fs::File::create(commands.directory.path().join("log")).unwrap();
         let place = format!("{address}:8080");
         let server = commands
-            .python(&["-m", "gunicorn", "--threads", "2", "-b", &place, "--log-level", "ERROR", "mailu:create_app()"])
+            .python(&[
+                "-m",
+                "gunicorn",
+                "--threads",
+                "2",
+                "-b",
+                &place,
+                "--log-level",
+                "ERROR",
+                "mailu:create_app()",
+            ])
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -138,21 +164,22 @@ impl StandIn {
 
     /// Runs `flask mailu …`, or whatever else Flask knows.
     pub(crate) fn flask(&self, arguments: &[&str], input: &[u8]) -> Answer {
-        self.commands.run(&[&["-m", "flask"], arguments].concat(), input)
+        self.commands
+            .run(&[&["-m", "flask"], arguments].concat(), input)
     }
 
-    /// The file of its database.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.commands.directory.path().join("main.db")
+    /// Runs a command of the container's.
+    pub(crate) fn commands(&self) -> impl FnMut(&[String], &[u8]) -> Answer + Send + 'static {
+        let commands = self.commands.clone();
+        move |command, input| {
+            let words: Vec<&str> = command.iter().skip(1).map(String::as_str).collect();
+            commands.run(&[&["-m", "flask"], &words[..]].concat(), input)
+        }
     }
 
     /// Lets it play the service admin of an engine's containers: `name` is the container.
     pub(crate) fn plays(&self, engine: &FakeEngine, name: &str) {
-        let commands = self.commands.clone();
-        engine.program("admin", &["flask"], move |command, input| {
-            let words: Vec<&str> = command.iter().skip(1).map(String::as_str).collect();
-            commands.run(&[&["-m", "flask"], &words[..]].concat(), input)
-        });
+        engine.program("admin", &["flask"], self.commands());
         let (address, rounds) = (self.address(), self.commands.rounds);
         engine.change(name, |admin| {
             for own in admin.networks.values_mut() {
@@ -162,7 +189,9 @@ impl StandIn {
                 !line.starts_with("API_TOKEN=") && !line.starts_with("CREDENTIAL_ROUNDS=")
             });
             admin.environment.push(format!("API_TOKEN={TOKEN}"));
-            admin.environment.push(format!("CREDENTIAL_ROUNDS={rounds}"));
+            admin
+                .environment
+                .push(format!("CREDENTIAL_ROUNDS={rounds}"));
         });
     }
 }
@@ -174,7 +203,8 @@ fn free() -> Ipv4Addr {
         let process = std::process::id();
         let [_, _, a, b] = (process.wrapping_mul(64).wrapping_add(number)).to_be_bytes();
         let address = Ipv4Addr::new(127, 77, a, b.clamp(1, 254));
-        if TcpListener::bind((address, 8080)).is_ok() && TcpListener::bind((address, 6379)).is_ok() {
+        if TcpListener::bind((address, 8080)).is_ok() && TcpListener::bind((address, 6379)).is_ok()
+        {
             return address;
         }
     }
@@ -183,7 +213,10 @@ fn free() -> Ipv4Addr {
 fn answers(address: Ipv4Addr, port: u16) {
     let begun = Instant::now();
     while TcpStream::connect((address, port)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "nobody listens on {address}:{port}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "nobody listens on {address}:{port}"
+        );
         std::thread::sleep(Duration::from_millis(30));
     }
 }

@@ -198,6 +198,20 @@ impl Field {
         }
     }
 
+    /// The same, on a command line.
+    fn typed_example(&self) -> &'static str {
+        match self.form {
+            Form::Line(_) | Form::Text => "…",
+            Form::Flag => "yes",
+            Form::Size => "5GB",
+            Form::Limit | Form::Number => "50",
+            Form::Date => "2026-12-31",
+            Form::Addresses(_) => "anna@example.com,bea@example.com",
+            Form::Domains => "example.net",
+            Form::Host => "mx.example.net:25",
+        }
+    }
+
     /// The value of a text, as in a table or on a command line. Lists are divided by commas, semicolons or spaces.
     ///
     /// # Errors
@@ -397,7 +411,10 @@ pub fn read_settings(kind: Kind, name: &str, pairs: &[String]) -> Result<Setting
             Some((field, Ok(value))) => {
                 out.insert(field.name.to_owned(), value);
             }
-            Some((_, Err(rule))) => wrong.push(Finding::error("accounts.invalid", key, rule)),
+            Some((field, Err(rule))) => wrong.push(
+                Finding::error("accounts.invalid", key, rule)
+                    .hint(format!("write it like `{key}={}`", field.typed_example())),
+            ),
             None => {
                 let finding = Finding::error(
                     "accounts.invalid",

@@ -243,9 +243,13 @@ impl Admin {
             429 => Err(refused(ErrorKind::Docker, "admin.locked_out").hint(
                 "too many wrong tokens or passwords came from this host's network; Mailu forgets them after `limits.auth_per_ip`'s time, an hour by default",
             )),
-            404 => Err(refused(ErrorKind::NotFound, "admin.not_found")),
-            409 => Err(refused(ErrorKind::Conflict, "admin.conflict")),
-            400..=499 => Err(refused(ErrorKind::InvalidInput, "admin.refused")),
+            404 => Err(refused(ErrorKind::NotFound, "admin.not_found")
+                .hint("`mailu accounts export` shows what there is")),
+            409 => Err(refused(ErrorKind::Conflict, "admin.conflict").hint(
+                "`mailu domain list` shows which names are taken, `mailu domain show DOMAIN` how many users and aliases it may have",
+            )),
+            400..=499 => Err(refused(ErrorKind::InvalidInput, "admin.refused")
+                .hint("`mailu accounts schema` shows what can be said")),
             status => Err(self.broken(doing, &format!("it answered with status {status}"))),
         }
     }
