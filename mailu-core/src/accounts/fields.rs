@@ -218,6 +218,9 @@ impl Field {
     ///
     /// The rule that it breaks.
     pub fn read(&self, text: &str) -> Result<Value, String> {
+        if matches!(self.form, Form::Line(_) | Form::Text) {
+            return self.check(&Value::from(text));
+        }
         let text = text.trim();
         let value = match self.form {
             Form::Line(_) | Form::Text | Form::Date | Form::Host => Value::from(text),

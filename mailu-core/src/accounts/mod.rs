@@ -10,6 +10,8 @@ mod model;
 mod password;
 mod plan;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use export::{Accounts, json_in};
 pub use fields::{Field, Kind, Settings, check_settings, field, fields, normal, read_settings};

@@ -21,8 +21,8 @@ enum Column {
     Field(&'static Field),
 }
 
-/// Spreadsheets take what begins so for a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// Spreadsheets take what begins so for a formula, unless a quote stands before it.
+const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
 
 impl Wanted {
     /// Reads a table of users. Its first line names the columns: `email`, `password` or `password_hash`, and every key that a user has in
@@ -176,7 +176,7 @@ fn row(
     let mut settings = Settings::new();
     for (column, cell) in columns.iter().zip(record) {
         match column {
-            Column::Email => match Kind::User.name(cell.trim()) {
+            Column::Email => match Kind::User.name(unquoted(cell.trim())) {
                 Ok(name) => email = Some(name),
                 Err(rule) => wrong(": email", rule),
             },
@@ -223,6 +223,15 @@ fn unquoted(cell: &str) -> &str {
     }
 }
 
+/// With the quote, where it is needed.
+fn quoted(text: &str) -> String {
+    if text.starts_with(FORMULA) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
 impl Accounts {
     /// The users as a table that [`Wanted::from_csv`] reads, with every key. With `hashes`, the hashes of passwords are in it.
     ///
@@ -239,22 +248,20 @@ impl Accounts {
         head.extend(fields(Kind::User).iter().map(|field| field.typed));
         writer.write_record(&head).map_err(failed)?;
         for (name, settings) in self.of(Kind::User) {
-            let mut row = vec![name.to_owned()];
+            let mut row = vec![quoted(name)];
             if hashes {
                 let hash = self.passwords.get(name);
                 row.push(hash.map_or_else(String::new, |hash| hash.expose().to_owned()));
             }
             for field in fields(Kind::User) {
                 let text = match settings.get(field.name) {
-                    Some(Value::String(text)) if text.starts_with(FORMULA) => format!("'{text}"),
-                    Some(Value::String(text)) => text.clone(),
+                    Some(Value::String(text)) => quoted(text),
                     Some(Value::Bool(true)) => "yes".to_owned(),
                     Some(Value::Bool(false)) => "no".to_owned(),
-                    Some(Value::Array(items)) => items
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .collect::<Vec<_>>()
-                        .join(" "),
+                    Some(Value::Array(items)) => {
+                        let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+                        quoted(&items.join(" "))
+                    }
                     Some(other) => other.to_string(),
                     None => String::new(),
                 };
