@@ -16,6 +16,9 @@ use crate::fake_engine::{Answer, FakeEngine};
 /// The token of its API.
 pub(crate) const TOKEN: &str = "t0ken-of-the-stand-in";
 
+/// Where its Redis listens.
+const REDIS: u16 = 16379;
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A program, ended with the value.
@@ -64,7 +67,7 @@ impl Commands {
             .env("HOSTNAMES", "mail.example.com")
             .env("DISABLE_STATISTICS", "True")
             .env("CREDENTIAL_ROUNDS", self.rounds.to_string())
-            .env("REDIS_ADDRESS", self.address.to_string())
+            .env("REDIS_ADDRESS", format!("{}:{REDIS}", self.address))
             .env("INSTANCE_ID_PATH", data.join("instance"))
             .env(
                 "DKIM_PATH",
@@ -117,7 +120,7 @@ impl StandIn {
                 "--bind",
                 &address.to_string(),
                 "--port",
-                "6379",
+                &REDIS.to_string(),
                 "--save",
                 "",
             ])
@@ -128,7 +131,7 @@ impl StandIn {
             .spawn()
             .unwrap();
         let mut servers = vec![Running(redis)];
-        answers(address, 6379);
+        answers(address, REDIS);
         let made = commands.run(&["-m", "flask", "db", "upgrade"], b"");
         assert_eq!(made.code, 0, "{}", made.err);
         let log = std::fs::File::create(commands.directory.path().join("log")).unwrap();
@@ -198,16 +201,17 @@ impl StandIn {
 
 /// An address of this machine's that nobody uses.
 fn free() -> Ipv4Addr {
-    loop {
+    for _ in 0..1000 {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let process = std::process::id();
         let [_, _, a, b] = (process.wrapping_mul(64).wrapping_add(number)).to_be_bytes();
         let address = Ipv4Addr::new(127, 77, a, b.clamp(1, 254));
-        if TcpListener::bind((address, 8080)).is_ok() && TcpListener::bind((address, 6379)).is_ok()
-        {
+        let taken = [8080, REDIS].map(|port| TcpListener::bind((address, port)).is_err());
+        if taken == [false, false] {
             return address;
         }
     }
+    panic!("ports 8080 and {REDIS} are taken on every address of this machine");
 }
 
 fn answers(address: Ipv4Addr, port: u16) {

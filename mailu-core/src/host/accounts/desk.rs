@@ -36,6 +36,15 @@ pub(in crate::host) struct Desk {
 }
 
 impl Desk {
+    /// The desk of a deployment that runs.
+    pub(in crate::host) fn open(layout: &Layout, config: Config) -> Result<Self, Error> {
+        Ok(Self {
+            admin: Admin::open(layout, &config)?,
+            layout: layout.clone(),
+            config,
+        })
+    }
+
     pub(super) fn all<T>(
         &self,
         kind: Kind,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::{AccountsApplied, AccountsOptions};
 use crate::accounts::{self, Accounts, Action, Context, PasswordHash, Plan, Wanted};
 use crate::error::{Error, ErrorKind};
 use crate::host::compose::interrupted;
-use crate::host::files::{self, Disk};
+use crate::host::files;
 use crate::host::perform::Progress;
 use crate::host::root::Mailu;
 use crate::host::{admin, lock, up};
@@ -27,6 +28,14 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long Mailu may take for each account of an import, besides what any command may take.
 const EACH: Duration = Duration::from_millis(250);
+
+/// Passwords that were drawn.
+#[derive(Default)]
+struct Drawn {
+    count: usize,
+    /// Where they are to be kept, and what is to be in there.
+    file: Option<(PathBuf, Secret)>,
+}
 
 /// Changing many.
 impl Mailu {
@@ -44,12 +53,12 @@ impl Mailu {
     ) -> Result<AccountsApplied, Error> {
         self.asking(layout, |desk| {
             let there = desk.exported()?;
-            let (wanted, drawn) = Desk::with_passwords(wanted, &there, options, false)?;
+            let (wanted, drawn) = Desk::with_passwords(wanted, &there, options)?;
             let plan = desk.planned(&wanted, &there, options, progress)?;
             Ok(AccountsApplied {
                 plan,
                 performed: false,
-                drawn,
+                drawn: drawn.count,
                 passwords_file: None,
             })
         })
@@ -134,14 +143,12 @@ impl Desk {
         accounts::plan(wanted, there, &context)
     }
 
-    /// Draws passwords for whoever is to be made without one, and keeps them in the file for that before anything else happens. What is in
-    /// the file from a run that was stopped is used again.
+    /// Draws passwords for whoever is to be made without one. What is in the file for them from a run that was stopped is used again.
     fn with_passwords(
         wanted: &Wanted,
         there: &Accounts,
         options: &AccountsOptions,
-        keep: bool,
-    ) -> Result<(Wanted, usize), Error> {
+    ) -> Result<(Wanted, Drawn), Error> {
         let mut wanted = wanted.clone();
         let without = wanted.without_password(there);
         let Some(path) = options
@@ -149,7 +156,7 @@ impl Desk {
             .as_ref()
             .filter(|_| !without.is_empty())
         else {
-            return Ok((wanted, 0));
+            return Ok((wanted, Drawn::default()));
         };
         let mut text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -178,10 +185,11 @@ impl Desk {
             });
             wanted.set_password(user, secret);
         }
-        if keep {
-            files::write_atomically(&mut Disk, path, 0o600, None, text.as_bytes())?;
-        }
-        Ok((wanted, without.len()))
+        let drawn = Drawn {
+            count: without.len(),
+            file: Some((path.clone(), Secret::new(text))),
+        };
+        Ok((wanted, drawn))
     }
 
     fn apply(
@@ -192,19 +200,20 @@ impl Desk {
     ) -> Result<AccountsApplied, Error> {
         self.settle(progress)?;
         let there = self.exported()?;
-        // Once without writing, so that nothing is left where it cannot be done.
-        let (trial, _) = Self::with_passwords(wanted, &there, options, false)?;
-        self.planned(&trial, &there, options, progress)?;
-        let (wanted, drawn) = Self::with_passwords(wanted, &there, options, true)?;
+        let (wanted, drawn) = Self::with_passwords(wanted, &there, options)?;
         let plan = self.planned(&wanted, &there, options, progress)?;
         let mut applied = AccountsApplied {
             plan,
             performed: false,
-            drawn,
-            passwords_file: options.passwords_out.clone().filter(|_| drawn > 0),
+            drawn: drawn.count,
+            passwords_file: drawn.file.as_ref().map(|(path, _)| path.clone()),
         };
         if applied.plan.is_empty() {
             return Ok(applied);
+        }
+        // Before they count, or a run that is stopped would have given users passwords that nobody knows.
+        if let Some((path, text)) = &drawn.file {
+            super::keep_secret(path, text.expose())?;
         }
         let hashed = self.hashed(&applied.plan.to_hash(), progress)?;
         up::going_on(progress)?;

@@ -10,7 +10,6 @@ use rand_core::OsRng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::admin::Admin;
 use super::files::{self, Disk};
 use super::root::Mailu;
 use super::{hints, lock};
@@ -483,14 +482,7 @@ impl Mailu {
         what: impl FnOnce(&Desk) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.config(layout)
-            .and_then(|(config, _)| {
-                let desk = Desk {
-                    admin: Admin::open(layout, &config)?,
-                    layout: layout.clone(),
-                    config,
-                };
-                what(&desk)
-            })
+            .and_then(|(config, _)| what(&Desk::open(layout, config)?))
             .map_err(|error| hints::error(error, self.root()))
     }
 }
