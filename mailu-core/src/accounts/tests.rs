@@ -236,7 +236,7 @@ fn only_what_is_asked_for_is_pruned() {
             .collect()
     };
     let made = "create bea@example.com".to_owned();
-    assert_eq!(steps(Prune::No, &[]), [made.clone()]);
+    assert_eq!(steps(Prune::No, &[]), std::slice::from_ref(&made));
     assert_eq!(
         steps(Prune::Disable, &[]),
         [made.clone(), "disable admin@example.com".to_owned()]
