@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod agencystack;
+mod apps;
 mod archives;
 mod backup;
 mod bad_input;
