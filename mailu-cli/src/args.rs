@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mailu_core::Secret;
 use mailu_core::config::units::Version;
-use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
+use mailu_core::names::{ClientId, DomainName, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
 
 /// Installs and runs the Mailu mail server behind Traefik, for agencies that host many clients.
@@ -122,6 +122,9 @@ pub enum Command {
     Update(Update),
     /// Say what is wrong, from the containers to what DNS and reputation lists say, and what to type next.
     Diagnose(Diagnose),
+    /// Say what an app has to be told to send through this server, in the app's own format.
+    #[command(subcommand)]
+    App(AppCommand),
     /// Have an app send through this server. Not there yet.
     #[command(hide = true)]
     Integrate(Later),
@@ -759,6 +762,74 @@ pub struct TestEmail {
     /// Do not try what the server must refuse: relaying for strangers, log-ins on port 25, a forged sender.
     #[arg(long)]
     pub no_negative: bool,
+}
+
+/// `mailu app`
+#[derive(Debug, Subcommand)]
+pub enum AppCommand {
+    /// List the apps, and the formats in which each can be told.
+    List,
+    /// Print the settings of an app: where they go and what to restart is said beside them.
+    Settings(Box<AppSettings>),
+}
+
+/// `mailu app settings`
+#[derive(Debug, Args)]
+pub struct AppSettings {
+    /// The app, as `mailu app list` names it; any other one gets SMTP_… variables, if --format is one for variables.
+    #[arg(value_name = "APP")]
+    pub app: String,
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// The account with which the app logs in.
+    #[arg(long, value_name = "ADDRESS")]
+    pub login: EmailAddress,
+    /// File with the account's token or password; `-` reads it from the input. Without it, stars stand in its place.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Read the token or password from the input.
+    #[arg(long, conflicts_with = "password_file")]
+    pub password_stdin: bool,
+    /// The address that mail comes from, if it is not the login: an alias that leads to it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<EmailAddress>,
+    /// The name beside that address.
+    #[arg(long, value_name = "NAME")]
+    pub from_name: Option<String>,
+    /// The envelope sender, if it is another one, for apps that can tell them apart.
+    #[arg(long, value_name = "ADDRESS")]
+    pub envelope_from: Option<EmailAddress>,
+    /// What the app calls itself in EHLO: the name of its site.
+    #[arg(long, value_name = "NAME")]
+    pub helo: Option<DomainName>,
+    /// How the connection is encrypted.
+    #[arg(long, value_enum, default_value_t = AppTls::Implicit)]
+    pub tls: AppTls,
+    /// The app reads the account's mail, too.
+    #[arg(long)]
+    pub incoming: bool,
+    /// The format. Default: the app's usual one.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Put them into what FILE has already, and print all of it. The file itself is not changed.
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
+    /// Print the password.
+    #[arg(long, conflicts_with = "out")]
+    pub reveal: bool,
+    /// Write them, with the password, into a new file that only its owner can read.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// How a connection for handing mail in is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AppTls {
+    /// TLS from the first byte, port 465.
+    Implicit,
+    /// STARTTLS, port 587.
+    Starttls,
 }
 
 /// `mailu restore`

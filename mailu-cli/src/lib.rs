@@ -66,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Update(args) => commands::update::run(&cli.global, &mut printer, &args),
         Command::Diagnose(args) => commands::diagnose::run(&cli.global, &mut printer, &args),
         Command::TestEmail(args) => commands::test_email::run(&cli.global, &mut printer, args),
+        Command::App(args) => commands::app::run(&cli.global, &mut printer, args),
         Command::Integrate(args) => Err(commands::later::integrate(&cli.global, &args)),
         Command::Config(args) => commands::config::run(&cli.global, &mut printer, args),
         Command::Completions { shell } => Ok(commands::meta::completions(&mut printer, shell)),

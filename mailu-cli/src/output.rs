@@ -1,5 +1,6 @@
 //! Printing: data to stdout, everything else to stderr.
 
+mod app;
 mod backup;
 mod certs;
 mod delivery;

@@ -66,7 +66,7 @@ fn stops(server: &Server, args: &[&str], code: i32, stage: &str, finding: &str) 
 }
 
 /// What a receiver makes of a message that has arrived outside, by another's judgement (authheaders).
-fn judged_outside(subject: &str) -> String {
+pub(crate) fn judged_outside(subject: &str) -> String {
     let message = arrives(SOMEONE, subject);
     let mut child = Command::new("/usr/bin/python3")
         .arg(tests("tools/receive.py"))

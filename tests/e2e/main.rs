@@ -9,6 +9,7 @@
 mod support;
 
 mod again;
+mod apps;
 mod checks;
 mod clients;
 mod delivery;

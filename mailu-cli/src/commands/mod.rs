@@ -1,5 +1,6 @@
 //! One file for each verb.
 
+pub(crate) mod app;
 pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod certs;

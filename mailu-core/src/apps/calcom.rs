@@ -18,6 +18,7 @@ pub(super) const APP: App = App {
         unwanted: &["EMAIL_SERVER", "RESEND_API_KEY", "SENDGRID_API_KEY"],
     }),
     by_port: true,
+    usual: "env",
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "as in every app")]

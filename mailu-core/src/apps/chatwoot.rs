@@ -36,6 +36,7 @@ pub(super) const APP: App = App {
         unwanted: &["SMTP_SSL", "SMTP_TLS", "SMTP_EMAIL_DOMAIN"],
     }),
     by_port: false,
+    usual: "env",
 };
 
 fn helo(profile: &Profile) -> String {

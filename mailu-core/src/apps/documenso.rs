@@ -20,6 +20,7 @@ pub(super) const APP: App = App {
         ],
     }),
     by_port: false,
+    usual: "env",
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "as in every app")]

@@ -11,6 +11,7 @@ pub(super) const APP: App = App {
     aliases: &["frappe", "erp-next"],
     starttls: Starttls::Unverified,
     notes: &[
+        "Frappe does not look at the server's certificate, in either way of TLS, unless it is new: let it reach the server on the same host",
         "Frappe logs in when the document is saved, and refuses to save what does not work",
         "there is one default account for what is sent: saving this one takes the mark from the others",
         "send with `account` or `python`; `site-config` only works where no Email Account is the default",
@@ -44,6 +45,7 @@ pub(super) const APP: App = App {
     ],
     environment: None,
     by_port: false,
+    usual: "account",
 };
 
 /// The name of the document, by which it is found again.

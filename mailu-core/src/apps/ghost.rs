@@ -29,6 +29,7 @@ pub(super) const APP: App = App {
         unwanted: &["mail__options__service", "mail__options__ignoreTLS"],
     }),
     by_port: false,
+    usual: "json",
 };
 
 /// `{"mail": …}`.

@@ -31,6 +31,7 @@ pub(super) const APP: App = App {
         unwanted: &[],
     }),
     by_port: false,
+    usual: "ini",
 };
 
 /// Section, key, variable and value of each setting.

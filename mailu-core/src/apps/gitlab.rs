@@ -23,6 +23,7 @@ pub(super) const APP: App = App {
     }],
     environment: None,
     by_port: false,
+    usual: "ruby",
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "as in every form")]

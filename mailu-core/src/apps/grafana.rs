@@ -30,6 +30,7 @@ pub(super) const APP: App = App {
         unwanted: &["GF_SMTP_PASSWORD__FILE"],
     }),
     by_port: true,
+    usual: "env",
 };
 
 /// Key, variable and value of each setting.

@@ -21,6 +21,7 @@ pub(super) const APP: App = App {
     }],
     environment: None,
     by_port: false,
+    usual: "json",
 };
 
 fn realm(profile: &Profile) -> Map {

@@ -30,6 +30,7 @@ pub(super) const APP: App = App {
     ],
     environment: None,
     by_port: false,
+    usual: "plugin",
 };
 
 fn lines(prefix: &str, keys: &[(&str, String)]) -> String {

@@ -26,6 +26,7 @@ pub(super) const APP: App = App {
         unwanted: &[],
     }),
     by_port: false,
+    usual: "json",
 };
 
 fn security(tls: Tls) -> &'static str {

@@ -26,6 +26,7 @@ pub(super) const APP: App = App {
         unwanted: &["SMTP_PASSWORD_FILE"],
     }),
     by_port: false,
+    usual: "php",
 };
 
 /// `''` is STARTTLS, where the server offers it; `tls` was that once, and is nothing today.

@@ -26,6 +26,7 @@ pub(super) const APP: App = App {
         unwanted: &["PEERTUBE_SMTP_SENDMAIL"],
     }),
     by_port: false,
+    usual: "yaml",
 };
 
 fn document(profile: &Profile) -> Map {

@@ -80,8 +80,10 @@ pub struct App {
     pub notes: &'static [&'static str],
     pub(super) forms: &'static [Form],
     pub(super) environment: Option<Environment>,
-    /// The only port on which it begins with TLS, where it goes by the port.
+    /// It begins with TLS on port 465, and on no other.
     pub(super) by_port: bool,
+    /// The usual one of its forms.
+    pub(super) usual: &'static str,
 }
 
 impl fmt::Debug for App {
@@ -116,6 +118,25 @@ impl fmt::Debug for Settings {
             .field("format", &self.format)
             .finish_non_exhaustive()
     }
+}
+
+/// An app, for a list.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Info {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its name as people write it.
+    pub title: &'static str,
+    /// Other names for it.
+    pub aliases: Vec<&'static str>,
+    /// The forms in which it can be told, the usual one first.
+    pub formats: Vec<&'static str>,
+    /// What STARTTLS is worth in it.
+    pub starttls: Starttls,
+    /// What to restart, and what is a trap.
+    pub notes: Vec<&'static str>,
 }
 
 /// The forms of variables, the usual one first.
@@ -176,6 +197,41 @@ pub fn by_name(name: &str) -> Result<&'static App, Error> {
         .hint("for another app, `generic` has the settings as SMTP_… variables, in any of the usual formats"))
 }
 
+/// Every app, and [`generic`], for a list.
+pub fn list() -> Vec<Info> {
+    let all = ALL.iter().chain([generic()]);
+    all.map(|app| Info {
+        name: app.name,
+        title: app.title,
+        aliases: app.aliases.to_vec(),
+        formats: app.formats(),
+        starttls: app.starttls,
+        notes: app.notes.to_vec(),
+    })
+    .collect()
+}
+
+/// The app called `name`; [`generic`], with a note about that, where none is and `format` is one for variables.
+///
+/// # Errors
+///
+/// As [`by_name`].
+pub fn find(name: &str, format: Option<&str>) -> Result<(&'static App, Option<String>), Error> {
+    match by_name(name) {
+        Ok(app) => Ok((app, None)),
+        Err(unknown) if format.is_some_and(|format| VARIABLES.contains(&format)) => {
+            let near = unknown
+                .hints()
+                .first()
+                .filter(|hint| hint.starts_with("did"));
+            let near = near.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let note = format!("no app called `{}` is known{near}", name.escape_debug());
+            Ok((generic(), Some(note)))
+        }
+        Err(unknown) => Err(unknown),
+    }
+}
+
 impl App {
     /// The forms in which it can be told, the usual one first.
     pub fn formats(&self) -> Vec<&'static str> {
@@ -183,6 +239,8 @@ impl App {
         if self.environment.is_some() {
             all.extend(VARIABLES.iter().filter(|name| !self.has(name)));
         }
+        // Stable, so that the others keep their order.
+        all.sort_by_key(|name| *name != self.usual);
         all
     }
 
@@ -251,7 +309,7 @@ impl App {
     /// is no such form, or if a value cannot be written in it.
     pub fn settings(&self, profile: &Profile, format: Option<&str>) -> Result<Settings, Error> {
         let formats = self.formats();
-        let wanted = format.or(formats.first().copied()).unwrap_or("env");
+        let wanted = format.unwrap_or(self.usual);
         if let Some(form) = self.forms.iter().find(|form| form.name == wanted) {
             self.check(profile)?;
             return Ok(self.settled(profile, form.name, form.about, (form.write)(profile)?));

@@ -17,6 +17,7 @@ pub(super) const APP: App = App {
         unwanted: &[],
     }),
     by_port: false,
+    usual: "env",
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "as in every app")]

@@ -6,6 +6,7 @@
 )]
 
 mod acme;
+mod app;
 mod backup;
 mod certificate;
 mod certs;
@@ -51,6 +52,7 @@ mod verify;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use app::write_settings;
 pub use backup::{Archive, Backup, BackupOptions, Keys, Pruned, Verified};
 pub use certs::{CertificateSync, FrontReload};
 pub use delivery::TestEmail;
