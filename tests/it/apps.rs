@@ -730,7 +730,7 @@ fn frappes_account_is_made_once_and_kept() {
     let bench = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(bench.path().join("sites/erp.example.com")).unwrap();
     let database = bench.path().join("database.json");
-    let run = |profile: &Profile, lacks: &str| -> Value {
+    let try_it = |profile: &Profile, lacks: &str| -> Result<Value, String> {
         let script = app("erpnext")
             .settings(profile, Some("python"))
             .unwrap()
@@ -756,13 +756,12 @@ fn frappes_account_is_made_once_and_kept() {
             .write_all(script.as_bytes())
             .unwrap();
         let output = python.wait_with_output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).unwrap()
+        if output.status.success() {
+            return Ok(serde_json::from_slice(&output.stdout).unwrap());
+        }
+        Err(String::from_utf8(output.stderr).unwrap())
     };
+    let run = |profile: &Profile, lacks: &str| try_it(profile, lacks).unwrap();
     let saved =
         || -> Value { serde_json::from_str(&std::fs::read_to_string(&database).unwrap()).unwrap() };
 
@@ -804,6 +803,15 @@ fn frappes_account_is_made_once_and_kept() {
         assert_eq!(run(&full, "")["changed"], json!([]));
         assert_eq!(saved().as_object().unwrap().len(), 1);
     }
+    // The account's domain has the last word: then it is said, and nothing is changed.
+    let old = json!({ "Mine": { "name": "Mine", "email_account_name": "Mine", "email_id": "hello@example.com", "domain": "old.example.com" } });
+    std::fs::write(&database, old.to_string()).unwrap();
+    let why = try_it(&full, "").unwrap_err();
+    assert!(
+        why.contains("did not keep smtp_server") && !why.contains(TOKEN),
+        "{why}"
+    );
+    assert_eq!(saved(), old);
     // An older Frappe has not all fields.
     std::fs::remove_file(&database).unwrap();
     run(

@@ -89,8 +89,9 @@ fn inbox(profile: &Profile) -> Map {
 /// What connects it.
 fn channel(profile: &Profile) -> Map {
     let mut channel = Map::default();
-    channel.put("imap_enabled", profile.incoming.is_some());
+    // Nothing about reading, if the app is not to read: somebody may have set that up.
     if let Some(incoming) = profile.incoming {
+        channel.put("imap_enabled", true);
         channel.put("imap_address", profile.host.to_string());
         channel.put("imap_port", incoming.port);
         channel.put("imap_login", profile.login.to_string());

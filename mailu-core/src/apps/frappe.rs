@@ -91,9 +91,10 @@ fn account(profile: &Profile) -> Map {
     document.put("no_smtp_authentication", flag(false));
     // Else the user's own address would stand there, which Mailu refuses.
     document.put("always_use_account_email_id_as_sender", flag(true));
-    document.put("enable_incoming", flag(profile.incoming.is_some()));
     servers(profile, &mut document);
+    // Nothing about reading, if the app is not to read: somebody may have set that up.
     if profile.incoming.is_some() {
+        document.put("enable_incoming", flag(true));
         document.put("email_sync_option", "UNSEEN");
         document.put("initial_sync_count", "100");
         let inbox = Map::from([
@@ -147,6 +148,26 @@ if os.path.isdir("sites"):
     os.chdir("sites")
 import frappe
 
+
+def differing(account):
+    """The fields in which the account is not as it should be, of those that this Frappe knows."""
+    known = {field.fieldname for field in account.meta.fields}
+    found = []
+    for field, wanted in FIELDS.items():
+        if field not in known or field == "email_account_name":
+            continue
+        if field == "password":
+            there = account.get_password(raise_exception=False) if account.name else None
+        elif isinstance(wanted, list):
+            there = [{key: row.get(key) for key in wanted[0]} for row in account.get(field) or []]
+        else:
+            there = account.get(field)
+        # Nothing, an empty text and 0 are the same there.
+        if (there or "") != (wanted or "") and str(there or 0) != str(wanted or 0):
+            found.append(field)
+    return found
+
+
 frappe.init(site=sys.argv[1], sites_path=".")
 frappe.connect()
 try:
@@ -159,25 +180,19 @@ try:
     ) if name), None)
     if name:
         account = frappe.get_doc("Email Account", name)
-        del FIELDS["email_account_name"]
     else:
         account = frappe.new_doc("Email Account")
-    known = {field.fieldname for field in account.meta.fields}
-    changed = []
-    for field, wanted in FIELDS.items():
-        if field != "email_account_name" and field not in known:
-            continue
-        if field == "password":
-            there = account.get_password(raise_exception=False) if name else None
-        elif isinstance(wanted, list):
-            there = [{key: row.get(key) for key in wanted[0]} for row in account.get(field) or []]
-        else:
-            there = account.get(field)
-        if (there or "") != (wanted or "") and str(there or 0) != str(wanted or 0):
-            account.set(field, wanted)
-            changed.append(field)
+        account.set("email_account_name", NAME)
+    changed = differing(account)
     if changed:
+        for field in changed:
+            account.set(field, FIELDS[field])
         account.save()
+        lost = differing(frappe.get_doc("Email Account", account.name))
+        if lost:
+            frappe.db.rollback()
+            sys.exit("Frappe did not keep " + ", ".join(lost) + " of the Email Account " + account.name
+                     + ": its Email Domain may have other values; nothing was changed")
         frappe.db.commit()
     print(json.dumps({"account": account.name, "changed": changed}))
 finally:

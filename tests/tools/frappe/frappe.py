@@ -78,6 +78,9 @@ class Document:
             raise ValidationError("an IMAP account needs a folder")
         if values.get("use_ssl_for_outgoing") and values.get("use_tls"):
             raise ValidationError("the server hangs up")
+        # The servers of the account's domain go before its own.
+        if values.get("domain"):
+            values["smtp_server"] = f"smtp.{values['domain']}"
         if self.is_new:
             values["name"] = values["email_account_name"]
             if values["name"] in _pending:
@@ -87,7 +90,7 @@ class Document:
         if values["default_outgoing"]:
             for other in _pending.values():
                 other["default_outgoing"] = 0
-        _pending[values["name"]] = values
+        _pending[values["name"]] = copy.deepcopy(values)
         self.is_new = False
 
 
@@ -102,6 +105,9 @@ class Database:
         with open(os.environ["FRAPPE_DATABASE"], "w", encoding="utf-8") as file:
             json.dump(_pending, file)
 
+    def rollback(self):
+        _read()
+
 
 _pending = None
 _user = None
@@ -113,13 +119,18 @@ def init(site, sites_path="."):
         raise DoesNotExistError(site)
 
 
-def connect():
-    global _pending, db
+def _read():
+    global _pending
     try:
         with open(os.environ["FRAPPE_DATABASE"], encoding="utf-8") as file:
             _pending = json.load(file)
     except FileNotFoundError:
         _pending = {}
+
+
+def connect():
+    global db
+    _read()
     db = Database()
 
 
