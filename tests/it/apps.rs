@@ -945,6 +945,39 @@ fn other_settings_survive() {
     assert_eq!(error.code(), "app.no_merge");
 }
 
+/// A file that shells read, such as AgencyStack's `config.env`.
+#[test]
+fn a_file_that_is_sourced_keeps_its_other_settings() {
+    const LOOK: &str = "for f; do (. \"$f\" && printf '%s\\0' \"$SMTP_PASSWORD\" \"$SMTP_FROM_NAME\" \"$PRIMARY_DOMAIN\" \"$NOTE\") || exit; done";
+    const THERE: &str = "# AgencyStack\nPRIMARY_DOMAIN=\"example.com\"\nSMTP_HOST=mailu\nSMTP_PORT=25\nSMTP_PASSWORD='old'\nexport NOTE=\"two\nlines\"\n";
+    let generic = apps::generic();
+    let directory = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    let mut meant = Vec::new();
+    for (index, profile) in hostile().iter().enumerate() {
+        let once = generic.merged(profile, Some("shell"), THERE).unwrap().text;
+        let twice = generic.merged(profile, Some("shell"), &once).unwrap().text;
+        assert_eq!(once, twice);
+        assert_eq!(apps::unmerge_env(&once).unwrap(), THERE);
+        let path = directory.path().join(index.to_string());
+        std::fs::write(&path, once).unwrap();
+        files.push(path);
+        meant.extend([
+            secret(profile),
+            name(profile),
+            "example.com".to_owned(),
+            "two\nlines".to_owned(),
+        ]);
+    }
+    let printed = succeed(
+        Command::new(tool("bash"))
+            .args(["-c", LOOK, "bash"])
+            .args(&files),
+    );
+    let found: Vec<&str> = printed.split_terminator('\0').collect();
+    assert_eq!(found, meant);
+}
+
 /// The program: stars unless told otherwise, and no other file touched.
 #[test]
 fn the_program_prints_settings() {
@@ -968,11 +1001,18 @@ fn the_program_prints_settings() {
     );
     let run = settings("ghost", &["--password-file", password]).expect_code(0);
     assert!(!run.out.contains(TOKEN) && !run.err.contains(TOKEN));
-    let run = settings(
+    let revealed = [
+        "app",
+        "settings",
         "ghost",
-        &["--password-file", password, "--reveal", "--json"],
-    )
-    .expect_code(0);
+        "--login",
+        "blog@example.com",
+        "--password-file",
+        password,
+        "--reveal",
+        "--json",
+    ];
+    let run = root.run_revealing(&revealed).expect_code(0);
     assert!(run.json()["text"].as_str().unwrap().contains(TOKEN));
     assert_eq!(run.json()["format"], "json");
 

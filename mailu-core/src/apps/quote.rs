@@ -49,9 +49,21 @@ pub(super) fn env(name: &str, value: &str) -> Result<String, Error> {
     Ok(file.to_string().trim_end_matches('\n').to_owned())
 }
 
-/// A word of a POSIX shell.
+/// A word of a POSIX shell, in one pair of quotes, so that readers of environment files find its end, too.
 pub(super) fn shell(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    if !text.contains('\'') {
+        return format!("'{text}'");
+    }
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        if matches!(c, '\\' | '"' | '$' | '`') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+    out
 }
 
 /// A text of JSON.
@@ -208,7 +220,8 @@ mod tests {
     #[test]
     fn each_language_has_its_quotes() {
         let odd = "a'b\\c$d ü";
-        assert_eq!(shell(odd), "'a'\\''b\\c$d ü'");
+        assert_eq!(shell("a\\c$d ü"), "'a\\c$d ü'");
+        assert_eq!(shell(odd), "\"a'b\\\\c\\$d ü\"");
         assert_eq!(single(odd), "'a\\'b\\\\c$d ü'");
         assert_eq!(python(odd), "\"a'b\\\\c$d \\U000000fc\"");
         assert_eq!(

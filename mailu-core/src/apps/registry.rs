@@ -355,7 +355,7 @@ impl App {
     }
 
     /// The same, put into a file: `there` is what it has, and all of it stays that is not about the same. The variables of an environment
-    /// file go into a block with marks; the same names elsewhere in it become comments, which [`super::unmerge_env`] takes back.
+    /// file, or of one that a shell reads, go into a block with marks; the same names elsewhere in it become comments, which [`super::unmerge_env`] takes back.
     ///
     /// # Errors
     ///
@@ -372,14 +372,14 @@ impl App {
         settings.text = match (form.map(|form| form.merge), settings.format) {
             (Some(Merge::Json), _) => json::merge(there, &settings.text)?,
             (Some(Merge::Ini), _) => ini::merge(there, &settings.text)?,
-            (None, "env") => {
+            (None, "env" | "shell") => {
                 let app = if self.environment.is_some() {
                     self
                 } else {
                     generic()
                 };
                 let (variables, unwanted) = app.variables(profile)?;
-                env::merge(there, &variables, &unwanted)?
+                env::merge(there, &variables, &unwanted, &settings.text)?
             }
             _ => {
                 return Err(Error::new(

@@ -1,6 +1,5 @@
 //! Environment files: our variables in a block between two marks, and the same names elsewhere out of force.
 
-use crate::apps::quote;
 use crate::env::EnvFile;
 use crate::error::{Error, ErrorKind};
 
@@ -12,16 +11,17 @@ const KEPT: &str = "#agencystack-mail# ";
 /// Pieces of the file without our block, with the assignment that each makes, and where the block was among them.
 type Pieces = (Vec<(String, Option<String>)>, Option<usize>);
 
+/// Where the line that is `mark` begins, and where the next one does.
+fn line(text: &str, mark: &str) -> Option<(usize, usize)> {
+    let mut start = 0;
+    text.split_inclusive('\n').find_map(|line| {
+        let place = (start, start + line.len());
+        start = place.1;
+        (line.trim() == mark).then_some(place)
+    })
+}
+
 fn pieces(there: &str) -> Result<Pieces, Error> {
-    let file = EnvFile::parse(there).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "app.unreadable",
-            "put settings into an environment file: Compose could not read what is there",
-        )
-        .source(error)
-        .hint("correct that line first")
-    })?;
     let broken = || {
         Error::new(
             ErrorKind::Conflict,
@@ -30,55 +30,66 @@ fn pieces(there: &str) -> Result<Pieces, Error> {
         )
         .hint("remove the marks, and what is between them")
     };
+    // What is between the marks may be in a shell's quotes. A mark within somebody's value is none: what is before it has no end then.
+    let marks = line(there, BEGIN).filter(|(start, _)| EnvFile::parse(&there[..*start]).is_ok());
+    let Some((start, after)) = marks else {
+        let mut kept = Vec::new();
+        parse(there, &mut kept)?;
+        return if kept.iter().any(is_mark) {
+            Err(broken())
+        } else {
+            Ok((kept, None))
+        };
+    };
+    let (_, end) = line(&there[after..], END).ok_or_else(broken)?;
     let mut kept = Vec::new();
-    let mut block = None;
-    let mut open = false;
+    parse(&there[..start], &mut kept)?;
+    let block = kept.len();
+    parse(&there[after + end..], &mut kept)?;
+    if kept.iter().any(is_mark) {
+        return Err(broken());
+    }
+    Ok((kept, Some(block)))
+}
+
+fn is_mark((raw, name): &(String, Option<String>)) -> bool {
+    name.is_none() && [BEGIN, END].contains(&raw.trim())
+}
+
+/// Adds the pieces of `text`.
+fn parse(text: &str, kept: &mut Vec<(String, Option<String>)>) -> Result<(), Error> {
+    let file = EnvFile::parse(text).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "app.unreadable",
+            "put settings into an environment file: Compose could not read what is there",
+        )
+        .source(error)
+        .hint("correct that line first")
+    })?;
     for (raw, name) in file.pieces() {
         // Blank lines are a matter of their own.
         let body = raw.len() - raw.trim_start().len();
         let (blank, raw) = raw.split_at(raw[..body].rfind('\n').map_or(0, |at| at + 1));
-        if !open && !blank.is_empty() {
+        if !blank.is_empty() {
             kept.push((blank.to_owned(), None));
         }
-        let line = raw.trim();
-        match (name.is_none(), line) {
-            (true, BEGIN) => {
-                if block.is_some() {
-                    return Err(broken());
-                }
-                block = Some(kept.len());
-                open = true;
-            }
-            (true, END) => {
-                if !open {
-                    return Err(broken());
-                }
-                open = false;
-            }
-            _ if open => {}
-            _ => kept.push((raw.to_owned(), name.map(str::to_owned))),
+        if !raw.is_empty() {
+            kept.push((raw.to_owned(), name.map(str::to_owned)));
         }
     }
-    if open {
-        return Err(broken());
-    }
-    Ok((kept, block))
+    Ok(())
 }
 
-/// `there` with `variables` in our block, and every other assignment of them or of `unwanted` as a comment.
+/// `there` with `lines`, which assign `variables`, in our block, and every other assignment of them or of `unwanted` as a comment.
 pub(in crate::apps) fn merge(
     there: &str,
     variables: &[(&'static str, String)],
     unwanted: &[&str],
+    lines: &str,
 ) -> Result<String, Error> {
     let (pieces, block) = pieces(there)?;
-    let mut ours = format!("{BEGIN}\n");
-    for (name, value) in variables {
-        ours.push_str(&quote::env(name, value)?);
-        ours.push('\n');
-    }
-    ours.push_str(END);
-    ours.push('\n');
+    let ours = format!("{BEGIN}\n{lines}{END}\n");
     let is_ours =
         |name: &str| variables.iter().any(|(one, _)| *one == name) || unwanted.contains(&name);
     let mut out = String::new();
@@ -138,7 +149,20 @@ pub fn unmerge(there: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apps::quote;
     use proptest::prelude::*;
+
+    fn merge(
+        there: &str,
+        variables: &[(&'static str, String)],
+        unwanted: &[&str],
+    ) -> Result<String, Error> {
+        let lines: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| quote::env(name, value).expect("a line") + "\n")
+            .collect();
+        super::merge(there, variables, unwanted, &lines.concat())
+    }
 
     fn ours() -> Vec<(&'static str, String)> {
         vec![
