@@ -48,5 +48,7 @@ mod support;
 mod up;
 mod update;
 mod wizard;
+mod wordpress;
+mod wordpress_site;
 mod yaml;
 mod zone;

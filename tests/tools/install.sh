@@ -41,6 +41,13 @@ command -v docker-compose >/dev/null 2>&1 || need="$need docker-compose"
 /usr/bin/python3 -c 'import yaml' 2>/dev/null || need="$need python3-yaml"
 perl -MMail::DKIM -e1 2>/dev/null || need="$need libmail-dkim-perl"
 
+# A site that sends mail.
+want php php-cli
+want mariadbd mariadb-server
+[ -e /usr/share/wordpress/wp-load.php ] || need="$need wordpress"
+php -r 'exit(extension_loaded("mysqli") ? 0 : 1);' 2>/dev/null || need="$need php-mysql"
+/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || need="$need python3-aiosmtpd"
+
 if [ -n "$need" ]; then
     echo "installing:$need" >&2
     [ "$(id -u)" = 0 ] || { echo "run as root: apt-get install$need" >&2; exit 1; }

@@ -47,6 +47,7 @@ mod trust;
 mod uninstall;
 mod up;
 mod verify;
+mod wordpress;
 
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -67,3 +68,7 @@ pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};
 pub use timer::TimerState;
 pub use uninstall::Uninstalled;
 pub use up::UpOptions;
+pub use wordpress::{
+    WordPressAction, WordPressApplied, WordPressChange, WordPressOptions, WordPressPlan,
+    WordPressRemoved, WordPressSite, WordPressTarget, WordPressVerified,
+};
