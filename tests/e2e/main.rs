@@ -25,4 +25,11 @@ mod server;
 mod taken_over;
 mod updated;
 mod verbs;
+mod wordpress;
+#[path = "../it/wordpress_site.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests that need no engine, which use more of it"
+)]
+mod wordpress_site;
 mod world;

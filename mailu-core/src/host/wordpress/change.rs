@@ -575,6 +575,8 @@ pub(in crate::host) fn remove(
     for was in record.files.iter().rev() {
         removed.changes.extend(undoing(was)?);
         put_back(was, &place, disk)?;
+        // What a killed run has left.
+        files::clear(disk, &files::temporary(&was.path))?;
     }
     let forgotten: Result<serde_json::Value, Error> =
         site.ask(&site.seen_by_php().forget(), "clean up at", &[]);
@@ -588,15 +590,19 @@ pub(in crate::host) fn remove(
             .hint("`wp option delete agencystack_mail_last`"),
         );
     }
-    for was in &record.files {
-        if let Some(before) = &was.before {
-            files::clear(disk, &place.0.join(&before.copy))?;
+    // Copies, and what a killed run has left of them. The record is the last to go: without it, nobody would know what the rest is.
+    let listed = |error| files::failed("list", &place.0, error);
+    for entry in fs::read_dir(&place.0).map_err(listed)? {
+        let path = entry.map_err(listed)?.path();
+        if path != place.record() && path != place.lock() {
+            files::clear(disk, &path)?;
         }
     }
-    files::clear(disk, &place.record())?;
-    files::clear(disk, &place.lock())?;
-    files::clear(disk, &place.0)?;
+    for path in [place.record(), place.lock(), place.0.clone()] {
+        files::clear(disk, &path)?;
+    }
     for path in record.directories.iter().rev() {
+        let _ = disk.remove(&files::temporary(path));
         // Others may have put something there since.
         let _ = disk.remove(path);
     }
