@@ -25,7 +25,7 @@ print(json.load(urllib.request.urlopen(request))['token'])";
 fn a_site_sends_through_the_server_by_both_ports() {
     let _alone = world::alone();
     let more = [&LIGHT[..], &BARE, &["--set", "services.api=true"]].concat();
-    let server = Server::with_files(Root::new(), &more).install();
+    let _server = Server::with_files(Root::new(), &more).install();
     docker(&[
         "exec",
         "mailu_admin",

@@ -1,8 +1,8 @@
-//! WordPress of Debian's with MariaDB and our must-use plugin, on a machine of its own where mail.example.com is a submission server as strict as Mailu's.
+//! WordPress of Debian's with `MariaDB` and our must-use plugin, on a machine of its own where mail.example.com is a submission server as strict as Mailu's.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use mailu_core::apps::wordpress::{CA_FILE, PLUGIN_FILE, SETTINGS_FILE, plugin, settings};
 use mailu_core::apps::{Profile, Tls};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::fake_engine::{Answer, FakeContainer, FakeEngine};
 use crate::support::{Mounted, Snapshot, mode, snapshot, succeed, tests, tool};
-use crate::wordpress_site::{BLOG, Blog, open, php};
+use crate::wordpress_site::{BLOG, Blog, Ended, bound, open, php};
 
 const LOGIN: &str = "blog@example.com";
 /// An alias of the login.
@@ -67,16 +67,9 @@ fn alone(test: &str) -> bool {
 
 /// The submission server, gone with the value.
 struct Server {
-    process: Child,
+    _process: Ended,
     directory: TempDir,
     ca: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// A message that it has taken.
@@ -122,22 +115,23 @@ impl Server {
             file("key.pem", &key.serialize_pem()),
         );
         let accounts = json!({ LOGIN: { "password": TOKEN, "owns": [ALIAS] } });
-        let mut process = Command::new("/usr/bin/python3")
+        let mut process = bound(Path::new("/usr/bin/python3"))
             .arg(tests("tools/submission.py"))
             .args([chain, key, directory.path().join("log")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
+            .map(Ended)
             .unwrap();
-        let mut input = process.stdin.take().unwrap();
+        let mut input = process.0.stdin.take().unwrap();
         input.write_all(accounts.to_string().as_bytes()).unwrap();
         drop(input);
         let mut line = String::new();
-        let output = process.stdout.as_mut().unwrap();
+        let output = process.0.stdout.as_mut().unwrap();
         BufReader::new(output).read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "ready");
         Self {
-            process,
+            _process: process,
             directory,
             ca: authority.pem(),
         }
@@ -277,11 +271,11 @@ fn sends(blog: &Blog, server: &Server, root: &Path, mailu: &Mailu, site: &WordPr
     assert_eq!(verified.findings, [], "{:?}", verified.sent);
     assert_eq!(verified.sent.mode, "hooks");
     let message = server.only();
-    assert_eq!(message.fields("X-Agency-Probe"), [verified.mark.clone()]);
+    assert_eq!(message.fields("X-Agency-Probe").join("|"), verified.mark);
     assert!(message.fields("Subject")[0].contains(&verified.mark));
     assert_eq!(
-        message.fields("Message-ID"),
-        [verified.sent.message_id.clone()]
+        message.fields("Message-ID").join("|"),
+        verified.sent.message_id
     );
     let login = mailu.wordpress_verify(site, &profile, None).unwrap();
     assert_eq!(login.findings, [], "{:?}", login.sent);
@@ -434,6 +428,27 @@ fn what_stands_in_the_way_is_said_and_left_alone() {
     probed(&mailu, &site, &server);
     constants_of_others(&blog, &server, &mailu, &site);
     constants_of_ours(&blog, &server, &mailu, &site);
+
+    // A plugin that would let anybody be the server: without the authority, no message goes out.
+    let lax = "<?php add_action('phpmailer_init', function ($mailer) { $mailer->SMTPOptions = array('ssl' => array('verify_peer' => false, 'verify_peer_name' => false)); });";
+    activate(&blog, &[("lax/lax.php", lax)]);
+    for (options, found) in [
+        (WordPressOptions::default(), vec!["wordpress.not_sent"]),
+        (server.options(), vec![]),
+    ] {
+        assert!(
+            mailu
+                .wordpress_apply(&site, &profile, &options)
+                .unwrap()
+                .performed
+        );
+        let verified = mailu
+            .wordpress_verify(&site, &profile, Some(&SOMEONE.parse().unwrap()))
+            .unwrap();
+        assert_eq!(ids(&verified.findings), found, "{:?}", verified.sent);
+        assert_eq!(server.received().len(), usize::from(found.is_empty()));
+    }
+    mailu.wordpress_remove(&site).unwrap();
 
     // Plugins that send by themselves, and what AgencyStack's old script has left.
     activate(

@@ -1,4 +1,4 @@
-//! A WordPress of Debian's with a MariaDB of its own, in a directory that goes with the value.
+//! A WordPress of Debian's with a `MariaDB` of its own, in a directory that goes with the value.
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,15 +22,25 @@ pub(crate) const WEB_USER: &str = "www-data";
 
 /// A site that was just set up.
 pub(crate) struct Blog {
-    database: Child,
+    _database: Ended,
     directory: TempDir,
 }
 
-impl Drop for Blog {
+/// A program that ends with the value, and with the thread that has started it.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
     fn drop(&mut self) {
-        let _ = self.database.kill();
-        let _ = self.database.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
+}
+
+/// A call of such a program.
+pub(crate) fn bound(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
 }
 
 impl Blog {
@@ -40,7 +50,7 @@ impl Blog {
         open(directory.path(), 0o755);
         let database = database(directory.path());
         let blog = Self {
-            database,
+            _database: database,
             directory,
         };
         let root = blog.root();
@@ -163,8 +173,8 @@ pub(crate) fn open(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A MariaDB that is asked over a socket only, and keeps nothing safe.
-fn database(directory: &Path) -> Child {
+/// A `MariaDB` that is asked over a socket only, and keeps nothing safe.
+fn database(directory: &Path) -> Ended {
     let data = directory.join("database");
     let socket = directory.join("database.sock");
     let option = |name: &str, path: &Path| format!("--{name}={}", path.display());
@@ -176,9 +186,11 @@ fn database(directory: &Path) -> Child {
                 "--skip-test-db",
                 "--user=root",
             ])
-            .arg(option("datadir", &data)),
+            .arg(option("datadir", &data))
+            .env("TMPDIR", directory),
     );
-    let child = Command::new(tool("mariadbd"))
+    let mut command = bound(&tool("mariadbd"));
+    command
         .args(["--no-defaults", "--user=root", "--skip-networking"])
         .args([
             "--innodb-flush-log-at-trx-commit=0",
@@ -189,10 +201,11 @@ fn database(directory: &Path) -> Child {
         .arg(option("socket", &socket))
         .arg(option("pid-file", &directory.join("database.pid")))
         .arg(option("log-error", &directory.join("database.log")))
+        // Each removes what others of it have in a common one when it starts.
+        .env("TMPDIR", directory)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .stderr(Stdio::null());
+    let running = Ended(command.spawn().unwrap());
     let start = Instant::now();
     loop {
         let made = Command::new(tool("mariadb"))
@@ -203,7 +216,7 @@ fn database(directory: &Path) -> Child {
             .unwrap();
         if made.status.success() {
             open(&socket, 0o777);
-            return child;
+            return running;
         }
         assert!(
             start.elapsed() < Duration::from_secs(60),

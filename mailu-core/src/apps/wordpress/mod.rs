@@ -239,15 +239,30 @@ mod tests {
         assert_eq!(fields["from_name"], "<?php 'x' \\ ?>");
         // A token of digits is a text.
         assert_eq!(fields["password"], "0123456789");
-        assert_eq!(fields["secure"], "ssl");
+    }
+
+    #[test]
+    fn the_whole_file_for_both_ways_of_tls() {
+        const HEAD: &str = "<?php\n// Written by `mailu integrate wordpress`; holds a password. Read by agencystack-mail.php; on the web it is empty.\nexit;\n__halt_compiler();\n";
+        let mut profile = profile();
+        assert_eq!(
+            settings(&profile, None).unwrap().expose(),
+            format!(
+                "{HEAD}{}\n",
+                r#"{"ca_file":"","envelope":"blog@example.com","from":"blog@example.com","from_name":"","helo":"","host":"mail.example.com","password":"0123456789","port":"465","secure":"ssl","user":"blog@example.com"}"#
+            )
+        );
         profile.tls = Tls::Starttls;
         profile.port = 587;
-        let text = settings(&profile, Some("/ca.pem")).unwrap();
-        let (_, fields) = text.expose().split_once("__halt_compiler();\n").unwrap();
-        let fields: Value = serde_json::from_str(fields).unwrap();
+        profile.from = "noreply@example.com".parse().unwrap();
+        profile.from_name = Some("A \"Blog\" <b>".to_owned());
+        profile.helo = Some("blog.example.net".parse().unwrap());
         assert_eq!(
-            (&fields["secure"], &fields["port"], &fields["ca_file"]),
-            (&json!("tls"), &json!("587"), &json!("/ca.pem"))
+            settings(&profile, Some("/ca.pem")).unwrap().expose(),
+            format!(
+                "{HEAD}{}\n",
+                r#"{"ca_file":"/ca.pem","envelope":"noreply@example.com","from":"noreply@example.com","from_name":"A \"Blog\" \u003cb>","helo":"blog.example.net","host":"mail.example.com","password":"0123456789","port":"587","secure":"tls","user":"blog@example.com"}"#
+            )
         );
     }
 
