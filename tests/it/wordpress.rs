@@ -774,6 +774,71 @@ fn constants_of_ours(blog: &Blog, server: &Server, mailu: &Mailu, site: &WordPre
     assert_eq!(mailu.wordpress_remove(site).unwrap().findings, []);
 }
 
+/// One plugin for all sites of a network; its note is taken from the database of each.
+#[test]
+fn a_network_of_sites_has_one_plugin() {
+    if !alone("a_network_of_sites_has_one_plugin") {
+        return;
+    }
+    let (blog, server) = (Blog::new(), Server::new());
+    let make = "WORDPRESS require ABSPATH . 'wp-admin/includes/upgrade.php'; require ABSPATH . 'wp-admin/includes/network.php';
+        foreach ($wpdb->tables('ms_global') as $table => $name) { $wpdb->$table = $name; }
+        install_network(); answer(populate_network(1, 'blog.example.net', 'editor@example.net', 'Network', '/', false));";
+    assert_eq!(blog.php(make), true);
+    let config = blog.root().join("wp-config.php");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let network = "define('MULTISITE', true); define('SUBDOMAIN_INSTALL', false); define('DOMAIN_CURRENT_SITE', 'blog.example.net');
+        define('PATH_CURRENT_SITE', '/'); define('SITE_ID_CURRENT_SITE', 1); define('BLOG_ID_CURRENT_SITE', 1);\n$table_prefix";
+    std::fs::write(&config, text.replace("$table_prefix", network)).unwrap();
+    let second = "WORDPRESS answer(wp_insert_site(array('domain' => 'blog.example.net', 'path' => '/second/', 'network_id' => 1, 'user_id' => 1, 'title' => 'Second')));";
+    assert_eq!(blog.php(second), 2);
+
+    let (_, mailu) = root(&blog);
+    let (profile, options) = (profile(Tls::Implicit), server.options());
+    let site = mailu.wordpress_site(&target(&blog)).unwrap();
+    assert!(
+        mailu
+            .wordpress_apply(&site, &profile, &options)
+            .unwrap()
+            .performed
+    );
+    let notes =
+        "get_blog_option(1, 'agencystack_mail_last'), get_blog_option(2, 'agencystack_mail_last')";
+    let send = format!(
+        "WORDPRESS $one = wp_mail('{SOMEONE}', 'first', 'x'); switch_to_blog(2); $two = wp_mail('{SOMEONE}', 'second', 'x'); answer(array($one, $two, {notes}));"
+    );
+    let said = blog.php(&send);
+    assert_eq!(
+        (&said[0], &said[1], &said[2]["ok"], &said[3]["ok"]),
+        (&json!(true), &json!(true), &json!(true), &json!(true))
+    );
+    let all = server.received();
+    assert_eq!(
+        all.iter()
+            .map(|one| one.0["from"].as_str())
+            .collect::<Vec<_>>(),
+        [Some(LOGIN), Some(LOGIN)]
+    );
+    // For the whole network, WP Mail SMTP is active in another option.
+    activate(
+        &blog,
+        &[(
+            "wp-mail-smtp/wp_mail_smtp.php",
+            "<?php function wp_mail_smtp() {}",
+        )],
+    );
+    activate(&blog, &[]);
+    let active = "WORDPRESS answer(update_site_option('active_sitewide_plugins', array('wp-mail-smtp/wp_mail_smtp.php' => 1)));";
+    assert_eq!(blog.php(active), true);
+    let plan = mailu.wordpress_plan(&site, &profile, &options).unwrap();
+    assert_eq!(plan.seen.mode, "constants");
+    assert_eq!(mailu.wordpress_remove(&site).unwrap().findings, []);
+    assert_eq!(
+        blog.php(&format!("WORDPRESS answer(array({notes}));")),
+        json!([false, false])
+    );
+}
+
 /// Enough of WordPress for the plugin to be loaded without it.
 const STUBS: &str = "define('ABSPATH', '/'); function get_option($name, $default = false) { return $default; } function is_multisite() { return false; }
     function add_filter() {} function add_action() {}";
