@@ -348,18 +348,8 @@ impl Verified {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Tls;
+    use super::super::tests::profile;
     use super::*;
-    use crate::secret::Secret;
-
-    fn profile() -> Profile {
-        Profile::new(
-            "mail.example.com".parse().unwrap(),
-            Tls::Implicit,
-            "blog@example.com".parse().unwrap(),
-            Secret::new("PrecioUs"),
-        )
-    }
 
     fn ids(all: &[Finding]) -> Vec<&str> {
         all.iter().map(|finding| finding.id.as_str()).collect()

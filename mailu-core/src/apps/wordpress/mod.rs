@@ -211,7 +211,7 @@ pub fn answer<T: serde::de::DeserializeOwned>(out: &str) -> Option<T> {
 mod tests {
     use super::*;
 
-    fn profile() -> Profile {
+    pub(super) fn profile() -> Profile {
         Profile::new(
             "mail.example.com".parse().unwrap(),
             Tls::Implicit,
