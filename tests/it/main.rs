@@ -33,6 +33,7 @@ mod lab;
     reason = "shared with the tests that need an engine, which use more of it"
 )]
 mod ledger;
+mod listmonk;
 mod lost;
 #[path = "../e2e/maildir.rs"]
 mod maildir;

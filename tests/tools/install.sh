@@ -24,6 +24,7 @@ want unbound unbound
 want ldns-signzone ldnsutils
 want opendkim-testkey opendkim-tools
 want ip iproute2
+want psql postgresql
 # Pages are opened in it, in a letter that has their signs.
 want chromium chromium
 want chromedriver chromium-driver

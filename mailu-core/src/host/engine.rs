@@ -13,8 +13,9 @@ use bollard::models::{
     HealthStatusEnum, Ipam, IpamConfig, NetworkCreateRequest,
 };
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, ListNetworksOptions, LogsOptions,
-    RestartContainerOptions, StartContainerOptions, StatsOptions, StopContainerOptions,
+    InspectContainerOptions, KillContainerOptions, ListContainersOptions, ListNetworksOptions,
+    LogsOptions, RestartContainerOptions, StartContainerOptions, StatsOptions,
+    StopContainerOptions,
 };
 use futures_util::stream::{self, StreamExt as _};
 use ipnet::{IpNet, Ipv6Net};
@@ -405,6 +406,18 @@ impl Docker {
             &format!("restart the container {name}"),
             LONG_PATIENCE,
             self.api.restart_container(name, Some(options)),
+        )
+    }
+
+    /// Sends a signal to a container's first process.
+    pub(super) fn signal(&self, name: &str, signal: &str) -> Result<(), Error> {
+        let options = KillContainerOptions {
+            signal: signal.to_owned(),
+        };
+        self.wait(
+            &format!("send {signal} to the container {name}"),
+            LONG_PATIENCE,
+            self.api.kill_container(name, Some(options)),
         )
     }
 

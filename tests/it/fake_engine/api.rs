@@ -234,6 +234,16 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
                     there.exit_code = 0;
                     there.end("exited");
                 }
+                "kill" if !there.is_running() => {
+                    let text = format!("container {} is not running", there.id);
+                    return Reply::Json(409, json!({ "message": text }));
+                }
+                // What a program does with this one is its own affair.
+                "kill"
+                    if request
+                        .query
+                        .get("signal")
+                        .is_some_and(|one| one == "SIGHUP") => {}
                 "kill" => {
                     there.exit_code = 137;
                     there.end("exited");
