@@ -248,7 +248,7 @@ impl Listmonk {
     }
 
     /// Connects it, and waits until it works with the new settings. With campaigns being sent, it is started again only if `interrupt` says
-    /// so; they go on by themselves then.
+    /// so: Listmonk then forgets the recipients that it has fetched and not yet sent to, up to `app.batch_size` of them.
     ///
     /// # Errors
     ///
@@ -422,7 +422,8 @@ fn waits() -> Finding {
         "listmonk",
         "a campaign is being sent, so that Listmonk goes on with the old settings until it is started again",
     )
-    .hint("run this again once the campaign has ended, or have it interrupted: it goes on by itself")
+    .hint("pause the campaign in Listmonk, and run this again; it goes on where it was once it is resumed")
+    .hint("started again in the middle, Listmonk forgets whom it has fetched and not yet sent to: up to app.batch_size recipients get nothing")
 }
 
 /// Runs a script in the database's container, and returns what it answers.

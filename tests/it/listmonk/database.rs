@@ -150,6 +150,7 @@ fn first_then_nothing(postgres: &Postgres, version: &'static str) {
     assert_eq!(database.value("app.root_url"), "https://lists.example.com");
     assert_eq!(database.value("app.message_sliding_window_rate"), 7);
     assert_eq!(database.value("app.max_send_errors"), 20);
+    assert_eq!(database.value("app.batch_size"), 7);
     // All rows that are not named stay to the byte, secrets too.
     let keys = plan.keys();
     let rest = |rows: Vec<String>| -> Vec<String> {
@@ -324,6 +325,7 @@ fn paced(postgres: &Postgres) {
     assert_eq!(database.value("app.message_sliding_window"), false);
     assert_eq!(database.value("app.message_sliding_window_rate"), 10_000);
     assert_eq!(database.value("app.max_send_errors"), 1000);
+    assert_eq!(database.value("app.batch_size"), 1000);
     assert_eq!(
         (
             database.value("app.concurrency"),

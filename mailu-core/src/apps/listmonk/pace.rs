@@ -11,12 +11,13 @@ pub(super) const GENTLE: u32 = 5;
 /// After how many refused messages a campaign pauses: an unnoticed limit then costs a few recipients, not all of them.
 const ERRORS: u32 = 20;
 
-/// The settings of Listmonk's window.
-pub(super) const KEYS: [&str; 4] = [
+/// The settings of a pace.
+pub(super) const KEYS: [&str; 5] = [
     "app.message_sliding_window",
     "app.message_sliding_window_duration",
     "app.message_sliding_window_rate",
     "app.max_send_errors",
+    "app.batch_size",
 ];
 
 /// So many messages in so many seconds.
@@ -53,6 +54,8 @@ impl Pace {
             (KEYS[1], Rule::Set(self.duration().into())),
             (KEYS[2], Rule::Set(self.rate.into())),
             (KEYS[3], Rule::AtMost(ERRORS)),
+            // What was fetched and not yet sent is lost when Listmonk starts again, and a campaign that is paused ends only after it.
+            (KEYS[4], Rule::AtMost(self.rate)),
         ]
     }
 
