@@ -372,6 +372,7 @@ fn the_api_of_v3() {
     every_listmonk(&emulator("v3"));
     for real in Real::named("v3") {
         every_listmonk(&real);
+        real.by_its_database();
     }
 }
 
@@ -386,6 +387,7 @@ fn the_api_of_v6_2() {
     );
     for real in Real::named("v6.2") {
         every_listmonk(&real);
+        real.by_its_database();
     }
 }
 

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mailu_core::Secret;
+use mailu_core::apps::listmonk::{Done, Seen, patch, sql, sql_look, sql_remove, verify};
 use mailu_core::host::Listmonk;
 use serde_json::Value;
 
 use super::api::{Target, with_others};
 use super::smtp::Server;
+use super::{options, profile};
 use crate::support::tool;
 
 pub(crate) struct Real {
@@ -44,6 +46,40 @@ impl Real {
                 real
             })
             .collect()
+    }
+
+    /// What SQL has done is what the API would do: nothing is left for it. And the other way round.
+    pub(crate) fn by_its_database(&self) {
+        let (profile, options) = (profile(), options());
+        let look =
+            || Seen::read(&self.psql(sql_look(&profile, &options).unwrap().expose())).unwrap();
+        let seen = look();
+        let plan = patch(&seen, &profile, &options, None, "salt").unwrap();
+        let script = sql(&profile, &options, seen.version, None).unwrap();
+        let done = Done::read(&self.psql(script.expose())).unwrap();
+        assert_eq!(done.keys, plan.keys());
+        assert_eq!(verify(&plan, &look().settings), []);
+        let record = plan.record.unwrap();
+        let over_api = self
+            .listmonk()
+            .plan(&profile, &options, Some(&record))
+            .unwrap();
+        assert_eq!(over_api.changes, [], "{over_api:#?}");
+        // It starts with what SQL has written, and sends its settings back without loss.
+        let mut other = profile.clone();
+        other.from_name = Some("Other".to_owned());
+        let report = self
+            .listmonk()
+            .apply(&other, &options, Some(&record), false, &mut |_| {})
+            .unwrap();
+        assert!(report.restarted, "{report:#?}");
+        let seen = look();
+        let plan = patch(&seen, &other, &options, report.record.as_ref(), "salt").unwrap();
+        assert_eq!(plan.changes, [], "{:#?}", plan.changes);
+        let record = report.record.unwrap();
+        Done::read(&self.psql(sql_remove(&record).expose())).unwrap();
+        let left = self.listmonk().plan_removal(&record).unwrap();
+        assert_eq!(left.changes, [], "{left:#?}");
     }
 
     fn psql(&self, script: &str) -> String {
