@@ -65,6 +65,7 @@ TOML
     MAILU_LISTMONKS="$MAILU_LISTMONKS$1 http://127.0.0.1:$3 $user $token postgresql:///$2?host=$work&port=54398&user=listmonk $work/ca.pem
 "
 }
+start v3 v2.5.1 19025
 start v3 v3.0.0 19030
 start v6.2 v6.2.0 19062
 export MAILU_LISTMONKS

@@ -177,7 +177,7 @@ fn listen(mut listener: TcpListener, address: SocketAddr, world: &Arc<Mutex<Worl
                 "fatal: {one}"
             );
         }
-        // Nor does it start without a language, or with windows of no length (README.md).
+        // Nor does it start without a language (README.md).
         if there.running["app.lang"] == "" {
             there.phase = Phase::Dead;
             return;
