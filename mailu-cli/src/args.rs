@@ -5,6 +5,8 @@
 )]
 #![expect(clippy::struct_excessive_bools, reason = "flags")]
 
+mod accounts;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -12,8 +14,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use mailu_core::Secret;
 use mailu_core::config::units::Version;
-use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
+use mailu_core::names::{ClientId, DomainName, EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::DEFAULT_ROOT;
+
+pub use accounts::{
+    AccountsCommand, AliasCommand, Deleting, DomainCommand, NetworkArg, PasswordSource,
+    RelayCommand, Said, Switching, TokenCommand, UserCommand, WantedAccounts,
+};
 
 /// Installs and runs the Mailu mail server behind Traefik, for agencies that host many clients.
 ///
@@ -122,9 +129,29 @@ pub enum Command {
     Update(Update),
     /// Say what is wrong, from the containers to what DNS and reputation lists say, and what to type next.
     Diagnose(Diagnose),
-    /// Have an app send through this server. Not there yet.
-    #[command(hide = true)]
-    Integrate(Later),
+    /// List, show, make, change and delete email domains.
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// List, show, make, change, disable and delete users, and set their passwords.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// List, show, make, change and delete aliases.
+    #[command(subcommand)]
+    Alias(AliasCommand),
+    /// List, make and delete tokens: passwords for one program each.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// List, show, make, change and delete domains whose mail is handed on.
+    #[command(subcommand)]
+    Relay(RelayCommand),
+    /// Many accounts at once: an accounts.toml, or a table of users, compared with what is there, applied, exported.
+    #[command(subcommand)]
+    Accounts(AccountsCommand),
+    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress and Listmonk wholly, others by a file.
+    Integrate(Integrate),
+    /// Say what an app has to be told to send through this server, in the app's own format.
+    #[command(subcommand)]
+    App(AppCommand),
     /// Look at, check and change mailu.toml.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -761,6 +788,74 @@ pub struct TestEmail {
     pub no_negative: bool,
 }
 
+/// `mailu app`
+#[derive(Debug, Subcommand)]
+pub enum AppCommand {
+    /// List the apps, and the formats in which each can be told.
+    List,
+    /// Print the settings of an app: where they go and what to restart is said beside them.
+    Settings(Box<AppSettings>),
+}
+
+/// `mailu app settings`
+#[derive(Debug, Args)]
+pub struct AppSettings {
+    /// The app, as `mailu app list` names it; any other one gets SMTP_… variables, if --format is one for variables.
+    #[arg(value_name = "APP")]
+    pub app: String,
+    /// Which deployment.
+    #[command(flatten)]
+    pub which: Which,
+    /// The account with which the app logs in.
+    #[arg(long, value_name = "ADDRESS")]
+    pub login: EmailAddress,
+    /// File with the account's token or password; `-` reads it from the input. Without it, stars stand in its place.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Read the token or password from the input.
+    #[arg(long, conflicts_with = "password_file")]
+    pub password_stdin: bool,
+    /// The address that mail comes from, if it is not the login: an alias that leads to it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<EmailAddress>,
+    /// The name beside that address.
+    #[arg(long, value_name = "NAME")]
+    pub from_name: Option<String>,
+    /// The envelope sender, if it is another one, for apps that can tell them apart.
+    #[arg(long, value_name = "ADDRESS")]
+    pub envelope_from: Option<EmailAddress>,
+    /// What the app calls itself in EHLO: the name of its site.
+    #[arg(long, value_name = "NAME")]
+    pub helo: Option<DomainName>,
+    /// How the connection is encrypted.
+    #[arg(long, value_enum, default_value_t = AppTls::Implicit)]
+    pub tls: AppTls,
+    /// The app reads the account's mail, too.
+    #[arg(long)]
+    pub incoming: bool,
+    /// The format. Default: the app's usual one.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Put them into what FILE has already, and print all of it. The file itself is not changed.
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
+    /// Print the password.
+    #[arg(long, conflicts_with = "out")]
+    pub reveal: bool,
+    /// Write them, with the password, into a new file that only its owner can read.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// How a connection for handing mail in is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AppTls {
+    /// TLS from the first byte, port 465.
+    Implicit,
+    /// STARTTLS, port 587.
+    Starttls,
+}
+
 /// `mailu restore`
 #[derive(Debug, Args)]
 pub struct Restore {
@@ -836,15 +931,67 @@ pub struct Update {
     pub wait: Option<u64>,
 }
 
-/// A verb that is not there yet.
+/// `mailu integrate`. What is not said stays as it was chosen the last time.
 #[derive(Debug, Args)]
-pub struct Later {
+pub struct Integrate {
+    /// The app: wordpress, listmonk, ghost, chatwoot, gitea … (`mailu app list`), or generic.
+    pub app: String,
+    /// Which of several: the name of the WordPress site, or the client whose Listmonk it is.
+    pub site: Option<String>,
     /// Which deployment.
     #[command(flatten)]
     pub which: Which,
-    /// Whatever it will take.
-    #[arg(hide = true)]
-    pub rest: Vec<String>,
+    /// Who logs in. A mailbox that is not there is made. Default: the app's name at the email domain; for Listmonk `newsletter-bounce@…`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub login: Option<EmailAddress>,
+    /// What stands in `From:`. Default: the login; for Listmonk `news@…`, which leads to the administrator.
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<EmailAddress>,
+    /// The name beside it.
+    #[arg(long, value_name = "NAME")]
+    pub from_name: Option<String>,
+    /// How mail is handed in. Default: implicit.
+    #[arg(long, value_enum)]
+    pub tls: Option<AppTls>,
+    /// The app reads the mailbox by IMAP, too.
+    #[arg(long)]
+    pub incoming: bool,
+    /// WordPress: the site's directory. Other apps: the file that has their settings, and gets ours.
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<PathBuf>,
+    /// The form of the settings, where an app has several.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Restart this container when its settings have changed.
+    #[arg(long, value_name = "CONTAINER")]
+    pub restart: Option<String>,
+    /// Authorities (PEM) that the app does not know by itself, where the certificate is from one of your own.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Listmonk: its address, for its API. Without it, its database is changed.
+    #[arg(long, value_name = "URL", requires = "api_user")]
+    pub api_url: Option<String>,
+    /// Listmonk: the API user.
+    #[arg(long, value_name = "NAME", requires = "api_url")]
+    pub api_user: Option<String>,
+    /// Listmonk: a file with the API user's token; - reads the input.
+    #[arg(long, value_name = "FILE", requires = "api_url")]
+    pub api_token_file: Option<PathBuf>,
+    /// Listmonk: switch its other servers off, which would get a share of the mail.
+    #[arg(long)]
+    pub only: bool,
+    /// Listmonk: restart it though it is sending a campaign, which goes on by itself then.
+    #[arg(long)]
+    pub interrupt: bool,
+    /// Make a new token; the old one goes once the app works with the new.
+    #[arg(long, conflicts_with = "remove")]
+    pub rotate: bool,
+    /// Take everything back: the app's settings, its token, the record. Its mailbox stays.
+    #[arg(long)]
+    pub remove: bool,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `mailu config`

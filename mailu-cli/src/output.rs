@@ -1,5 +1,7 @@
 //! Printing: data to stdout, everything else to stderr.
 
+mod accounts;
+mod app;
 mod backup;
 mod certs;
 mod delivery;
@@ -25,6 +27,7 @@ use signal_hook::flag;
 use crate::args::{Color, Global};
 
 mod diagnose;
+mod integrate;
 mod operate;
 mod restore;
 mod update;

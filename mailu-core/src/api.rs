@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
 
+use crate::apps::{self, Profile, Settings};
 use crate::config::{Config, Parsed, join};
 use crate::dkim;
 use crate::dns::{self, PublicKeys, Report};
@@ -209,6 +210,41 @@ pub fn dns_records(config: &Value, dkim_keys: &BTreeMap<String, String>) -> Resu
     let config = parse(config)?.config;
     let keys = public_keys(&config, dkim_keys)?;
     Ok(dns::report(&config, dns::records(&config, &keys)))
+}
+
+/// The apps that can be told how to send through a server: names, formats, what STARTTLS is worth in each, notes for people.
+pub fn app_list() -> Vec<apps::Info> {
+    apps::list()
+}
+
+/// What an app is to be told, in one of its formats (without: its usual one). `profile` has `host`, `login` and `secret`, and perhaps
+/// what else [`Profile::from_json`] reads. An app that is not known gets `SMTP_…` variables, if `format` is one for variables.
+///
+/// The text has the secret, unless stars were handed in for it.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] for an unknown app; [`ErrorKind::InvalidInput`] for everything that is wrong with the profile, and for what the
+/// app cannot do.
+///
+/// # Examples
+///
+/// ```
+/// use mailu_core::api::app_settings;
+/// let profile = serde_json::json!({
+///     "host": "mail.example.com",
+///     "login": "ghost@example.com",
+///     "secret": "0123456789abcdef0123456789abcdef",
+/// });
+/// let settings = app_settings("ghost", None, &profile)?;
+/// assert!(settings.text.contains("\"secure\": true"));
+/// # Ok::<(), mailu_core::Error>(())
+/// ```
+pub fn app_settings(app: &str, format: Option<&str>, profile: &Value) -> Result<Settings, Error> {
+    let (app, unknown) = apps::find(app, format)?;
+    let mut settings = app.settings(&Profile::from_json(profile)?, format)?;
+    settings.notes.splice(0..0, unknown);
+    Ok(settings)
 }
 
 #[cfg(test)]

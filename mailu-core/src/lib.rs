@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod accounts;
 pub mod acme;
 pub mod api;
 pub mod apps;

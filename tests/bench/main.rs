@@ -6,6 +6,7 @@
     reason = "a program that prints measurements"
 )]
 
+mod accounts;
 mod backup;
 mod diagnose;
 mod dns;
@@ -16,6 +17,8 @@ mod dns;
 )]
 mod fake_engine;
 mod rendering;
+#[path = "../it/standin.rs"]
+mod standin;
 #[path = "../it/yaml.rs"]
 mod yaml;
 
@@ -113,10 +116,11 @@ fn main() {
     }
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
-    let all: [(&str, &dyn Fn()); 6] = [
+    let all: [(&str, &dyn Fn()); 7] = [
         ("audit", &|| dns::audit(here)),
         ("diagnose", &|| diagnose::measure(here)),
         ("backup", &|| backup::measure(here)),
+        ("accounts", &|| accounts::measure(here)),
         ("one_rendering", &|| rendering::one_rendering(here)),
         ("growth", &|| rendering::growth(here)),
         ("keys", &rendering::keys),

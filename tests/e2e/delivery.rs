@@ -12,7 +12,7 @@ use crate::support::{Root, finished, program, tests, workspace};
 use crate::world::{self, Zone, arrives, docker, fetch, inside};
 
 /// Somebody whose server takes mail.
-const SOMEONE: &str = "someone@outside.test";
+pub(crate) const SOMEONE: &str = "someone@outside.test";
 
 #[test]
 fn a_test_message_is_followed_to_where_it_stops() {
@@ -66,7 +66,7 @@ fn stops(server: &Server, args: &[&str], code: i32, stage: &str, finding: &str) 
 }
 
 /// What a receiver makes of a message that has arrived outside, by another's judgement (authheaders).
-fn judged_outside(subject: &str) -> String {
+pub(crate) fn judged_outside(subject: &str) -> String {
     let message = arrives(SOMEONE, subject);
     let mut child = Command::new("/usr/bin/python3")
         .arg(tests("tools/receive.py"))

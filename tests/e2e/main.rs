@@ -8,12 +8,15 @@
 )]
 mod support;
 
+mod accounts;
 mod again;
+mod apps;
 mod checks;
 mod clients;
 mod delivery;
 mod diagnosed;
 mod engine;
+mod integrate;
 mod interrupted;
 mod kept;
 mod ledger;
@@ -25,4 +28,11 @@ mod server;
 mod taken_over;
 mod updated;
 mod verbs;
+mod wordpress;
+#[path = "../it/wordpress_site.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests that need no engine, which use more of it"
+)]
+mod wordpress_site;
 mod world;

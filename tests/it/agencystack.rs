@@ -235,32 +235,40 @@ fn the_targets_can_be_included_from_another_makefile() {
 }
 
 #[test]
-fn what_is_not_there_yet_says_so_and_what_helps() {
+fn an_app_that_is_not_there_is_said_with_what_helps() {
     let root = Root::new();
     root.install();
-    for (target, words) in [
-        ("mailu-listmonk", "port 465"),
-        ("wordpress-mailu-integration", "port 465"),
+    let engine = FakeEngine::start();
+    engine.up(&root.layout().directory());
+    for (target, domain, code, words) in [
+        (
+            "mailu-listmonk",
+            "DOMAIN=mail.example.com",
+            "there is no container listmonk-default",
+            "docker ps -a",
+        ),
+        (
+            "wordpress-mailu-integration",
+            "DOMAIN=blog.example.com",
+            "blog.example.com",
+            "--path",
+        ),
     ] {
-        let output = make()
-            .args([
-                target,
-                "DOMAIN=mail.example.com",
-                "MAIL_DOMAIN=mail.example.com",
-            ])
+        let mut command = make();
+        command
+            .args([target, domain, "MAIL_DOMAIN=mail.example.com"])
             .arg(format!("ROOT={}", root.path().display()))
-            .arg(format!("MAILU={}", program().display()))
-            .output()
-            .unwrap();
+            .arg(format!("MAILU={}", program().display()));
+        let output = engine.reach(&mut command).output().unwrap();
         let run = finished(output).expect_code(2);
-        assert!(run.err.contains("cannot do that yet"), "{}", run.err);
+        assert!(run.err.contains(code), "{}", run.err);
         assert!(run.err.contains(words), "{}", run.err);
-        assert!(!run.err.contains("there is none"), "{}", run.err);
     }
-    let json = root.run(&["integrate", "--json"]).expect_code(2).json();
-    assert_eq!(json["error"]["code"], "verb.later");
-    // Nobody is told of them by the help.
-    assert!(!root.run(&["--help"]).out.contains("Not there yet"));
+    let which = root.run(&["integrate", "wordpress", "--json"]);
+    assert_eq!(which.expect_code(2).json()["error"]["code"], "app.which");
+    let near = root.run(&["integrate", "gost", "--json"]).expect_code(2);
+    assert_eq!(near.json()["error"]["code"], "app.unknown");
+    assert!(near.out.contains("did you mean `ghost`?"), "{}", near.out);
 }
 
 #[test]

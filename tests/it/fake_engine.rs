@@ -123,7 +123,8 @@ pub(crate) struct FakeNetwork {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-type Program = Box<dyn FnMut(&[String], &[u8]) -> Answer + Send>;
+/// Runs while others ask the engine for something else.
+type Program = Arc<Mutex<dyn FnMut(&[String], &[u8]) -> Answer + Send>>;
 
 /// What the engine has and does.
 struct World {
@@ -178,6 +179,7 @@ struct Exec {
     container: String,
     command: Vec<String>,
     stdin: bool,
+    started: bool,
     code: Option<i64>,
 }
 
@@ -374,8 +376,21 @@ impl World {
         self.containers.push(container);
     }
 
-    /// Runs a program in a container.
+    /// Runs a program in a container, and waits for it.
     fn run(&mut self, container: &str, command: &[String], input: &[u8]) -> Answer {
+        match self.begin_program(container, command, input) {
+            Ok(answer) => answer,
+            Err(program) => program.lock().unwrap()(command, input),
+        }
+    }
+
+    /// What a program in a container answers, or the program that says so.
+    fn begin_program(
+        &mut self,
+        container: &str,
+        command: &[String],
+        input: &[u8],
+    ) -> Result<Answer, Program> {
         self.calls.push(Call {
             what: format!("exec {container} {}", command.join(" ")),
             directory: PathBuf::new(),
@@ -383,19 +398,19 @@ impl World {
         });
         let what = format!("exec {container} {}", command.join(" "));
         if let Some(message) = self.failure(&what) {
-            return Answer::failed(1, &message);
+            return Ok(Answer::failed(1, &message));
         }
         let service = self
             .find(container)
             .and_then(|there| there.label("service").map(str::to_owned))
             .unwrap_or_else(|| container.to_owned());
         // The newest wins.
-        for (of, start, program) in self.programs.iter_mut().rev() {
+        for (of, start, program) in self.programs.iter().rev() {
             if *of == service && command.starts_with(start) {
-                return program(command, input);
+                return Err(program.clone());
             }
         }
-        match command.first().map(String::as_str) {
+        Ok(match command.first().map(String::as_str) {
             // An empty queue.
             Some("postqueue") => Answer::default(),
             // Its health check.
@@ -423,7 +438,7 @@ impl World {
                     first.unwrap_or_default()
                 ),
             ),
-        }
+        })
     }
 }
 
@@ -667,7 +682,7 @@ impl FakeEngine {
         let start = start.iter().map(|part| (*part).to_owned()).collect();
         self.world()
             .programs
-            .push((service.to_owned(), start, Box::new(program)));
+            .push((service.to_owned(), start, Arc::new(Mutex::new(program))));
     }
 
     /// Lets the next `times` calls fail that contain `part` (see [`Call::what`]).

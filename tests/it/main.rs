@@ -1,7 +1,9 @@
 //! Integration tests: the library and the program as their users see them, and other tools' opinion of what they make.
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
+mod accounts;
 mod agencystack;
+mod apps;
 mod archives;
 mod backup;
 mod bad_input;
@@ -33,6 +35,7 @@ mod lab;
     reason = "shared with the tests that need an engine, which use more of it"
 )]
 mod ledger;
+mod listmonk;
 mod lost;
 #[path = "../e2e/maildir.rs"]
 mod maildir;
@@ -44,9 +47,12 @@ mod random;
 mod restore;
 mod settings;
 mod spf;
+mod standin;
 mod support;
 mod up;
 mod update;
 mod wizard;
+mod wordpress;
+mod wordpress_site;
 mod yaml;
 mod zone;

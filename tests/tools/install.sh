@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests compare with: Debian packages, readers of DNS formats into .cache/python, and Docker Compose v2 into .cache/tools.
+# Installs what the tests compare with: Debian packages, readers of DNS formats into .cache/python, what apps read their settings with
+# into .cache/python, .cache/node and .cache/tools, and Docker Compose v2 into .cache/tools.
 # Does nothing where everything is there. Needs root and apt for what is missing.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -24,6 +25,7 @@ want unbound unbound
 want ldns-signzone ldnsutils
 want opendkim-testkey opendkim-tools
 want ip iproute2
+want psql postgresql
 # Pages are opened in it, in a letter that has their signs.
 want chromium chromium
 want chromedriver chromium-driver
@@ -39,7 +41,27 @@ command -v docker-compose >/dev/null 2>&1 || need="$need docker-compose"
 /usr/bin/python3 -c 'import authheaders' 2>/dev/null || need="$need python3-authheaders"
 /usr/bin/python3 -c 'import spf' 2>/dev/null || need="$need python3-spf"
 /usr/bin/python3 -c 'import yaml' 2>/dev/null || need="$need python3-yaml"
+# The stand-in for Mailu's admin, without containers.
+want redis-server redis-server
+/usr/bin/python3 -c 'import gunicorn' 2>/dev/null || need="$need gunicorn"
+for package in flask bcrypt passlib redis cryptography; do
+    /usr/bin/python3 -c "import $package" 2>/dev/null || need="$need python3-$package"
+done
 perl -MMail::DKIM -e1 2>/dev/null || need="$need libmail-dkim-perl"
+# What apps read their settings with, and send with.
+want bash bash
+want dash dash
+want php php-cli
+want ruby ruby
+want go golang-go
+ruby -e 'require "action_mailer"' 2>/dev/null || need="$need ruby-mail ruby-actionmailer"
+
+# A site that sends mail.
+want php php-cli
+want mariadbd mariadb-server
+[ -e /usr/share/wordpress/wp-load.php ] || need="$need wordpress"
+php -r 'exit(extension_loaded("mysqli") ? 0 : 1);' 2>/dev/null || need="$need php-mysql"
+/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || need="$need python3-aiosmtpd"
 
 if [ -n "$need" ]; then
     echo "installing:$need" >&2
@@ -57,6 +79,17 @@ fi
 
 sh tests/tools/python.sh 'import dns, markdown_it, octodns' 'dnspython>=2.6,<3' 'markdown-it-py>=3,<5' 'octodns>=1.22,<2'
 sh tests/tools/python.sh 'import checkdmarc' 'checkdmarc>=6,<7'
+sh tests/tools/python.sh 'import javaproperties' 'javaproperties>=0.8,<1'
+
+# Ghost's configuration and mailer.
+mkdir -p .cache/node
+[ -e .cache/node/package.json ] || echo '{"private": true}' >.cache/node/package.json
+(cd .cache/node && node -e 'for (const one of ["nconf", "nodemailer", "@tryghost/nodemailer"]) require(one)') 2>/dev/null ||
+    npm install --prefix .cache/node --no-audit --no-fund --silent nconf@0.13 nodemailer@10 @tryghost/nodemailer@2
+
+if [ ! -x .cache/tools/read-ini ]; then
+    (cd tests/tools/ini && CGO_ENABLED=0 go build -trimpath -o ../../../.cache/tools/read-ini .)
+fi
 
 # The package of pyspf has a test suite for RFC 7208 among its documentation, which some systems leave out.
 suite=usr/share/doc/python3-spf/rfc7208-tests.yml.gz

@@ -1,5 +1,7 @@
 //! One file for each verb.
 
+pub(crate) mod accounts;
+pub(crate) mod app;
 pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod certs;
@@ -10,7 +12,7 @@ pub(crate) mod diagnose;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod install;
-pub(crate) mod later;
+pub(crate) mod integrate;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod meta;

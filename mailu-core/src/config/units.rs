@@ -153,39 +153,52 @@ impl FromStr for RateLimit {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const RULE: &str = "must be a rate such as `200/day` or `10 per 2 hours`: a whole number above 0 per second, minute, hour, day, month or year (Mailu parses it on every request and answers 500 to all of them if it cannot)";
-        let one = |item: &str| -> Option<()> {
-            let item = item.trim().to_ascii_lowercase();
-            let digits = item.bytes().take_while(u8::is_ascii_digit).count();
-            let (count, rest) = item.split_at(digits);
-            if count.parse::<u32>().ok()? == 0 {
-                return None;
-            }
-            let rest = rest.trim_start();
-            let rest = rest
-                .strip_prefix('/')
-                .or_else(|| rest.strip_prefix("per "))?
-                .trim_start();
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let (every, unit) = rest.split_at(digits);
-            if !every.is_empty() && every.parse::<u32>().ok()? == 0 {
-                return None;
-            }
-            let unit = unit.trim_start();
-            let unit = unit.strip_suffix('s').unwrap_or(unit);
-            matches!(
-                unit,
-                "second" | "minute" | "hour" | "day" | "month" | "year"
-            )
-            .then_some(())
-        };
         let mut rates = text.split([',', ';', '|']);
-        if !rates.clone().all(|item| one(item).is_some()) {
+        if !rates.clone().all(|item| amount(item).is_some()) {
             Err(RULE)
         } else if rates.nth(1).is_some() {
             Err("must be one rate: Mailu goes by the first of several and ignores the others")
         } else {
             Ok(Self(text.trim().to_owned()))
         }
+    }
+}
+
+/// How often, in how many seconds. Months and years are those of `limits`: 30 days, and twelve months.
+fn amount(rate: &str) -> Option<(u32, u64)> {
+    let rate = rate.trim().to_ascii_lowercase();
+    let digits = rate.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, rest) = rate.split_at(digits);
+    let count = count.parse::<u32>().ok().filter(|count| *count > 0)?;
+    let rest = rest.trim_start();
+    let rest = rest
+        .strip_prefix('/')
+        .or_else(|| rest.strip_prefix("per "))?
+        .trim_start();
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (every, unit) = rest.split_at(digits);
+    let every: u32 = match every {
+        "" => 1,
+        every => every.parse().ok().filter(|every| *every > 0)?,
+    };
+    let unit = unit.trim_start();
+    let seconds = match unit.strip_suffix('s').unwrap_or(unit) {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3_600,
+        "day" => 86_400,
+        "month" => 30 * 86_400,
+        "year" => 12 * 30 * 86_400,
+        _ => return None,
+    };
+    Some((count, u64::from(every) * seconds))
+}
+
+impl RateLimit {
+    /// How often, in how many seconds.
+    pub fn amount(&self) -> (u32, u64) {
+        // What is not one was refused when it was read.
+        amount(&self.0).unwrap_or((1, 1))
     }
 }
 

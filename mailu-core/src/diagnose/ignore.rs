@@ -87,7 +87,7 @@ pub(super) fn covers(name: &str, id: &str) -> bool {
 }
 
 /// Whether `text` is a day of the calendar, `YYYY-MM-DD` (RFC 3339 §5.6, full-date).
-fn is_date(text: &str) -> bool {
+pub(crate) fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [year, month, day] = parts.as_slice() else {
         return false;

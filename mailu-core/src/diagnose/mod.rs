@@ -28,6 +28,7 @@ pub use facts::{
     Wiring,
 };
 pub use ignore::IgnoreRule;
+pub(crate) use ignore::is_date;
 pub use lists::{Kind as ListKind, LISTS, List, Meaning, meaning};
 
 /// What [`Disk::holds`] says of the file system for mail.

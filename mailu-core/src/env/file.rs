@@ -101,6 +101,14 @@ impl EnvFile {
             .map(|a| &a.value)
     }
 
+    /// The text in pieces, each with the name that it assigns.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.pieces.iter().map(|piece| {
+            let name = piece.assignment.as_ref().map(|a| a.name.as_str());
+            (piece.raw.as_str(), name)
+        })
+    }
+
     /// Sets `name`. A line that has it already is replaced in place; a new one goes after the line of the last of
     /// `predecessors` that the file has, else to the end.
     ///

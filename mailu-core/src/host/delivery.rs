@@ -459,23 +459,7 @@ impl Walk<'_> {
 
     /// Where a client from outside connects.
     fn place(&self, port: MailPort) -> Option<std::net::SocketAddr> {
-        let host = Host::new(probe::own_address());
-        let traefik = self
-            .config
-            .tls
-            .mode
-            .behind_traefik()
-            .then(|| traefik::find(&self.config, &self.all))
-            .flatten();
-        let settings = traefik.and_then(|traefik| static_configuration(traefik).ok());
-        let proxy = traefik.map(|container| Proxy::new(container, settings.as_ref()));
-        start::outside(
-            &self.config,
-            self.container("front"),
-            proxy,
-            port.number(),
-            host,
-        )
+        place(&self.config, self.container("front"), &self.all, port)
     }
 
     /// The first of `ports` that front opens.
@@ -1178,8 +1162,27 @@ fn parameters(name: &str) -> Result<TlsParameters, lettre::transport::smtp::Erro
         .build_rustls()
 }
 
+/// Where a client from outside connects for `port`: `all` are the containers of the host, `front` is the deployment's.
+pub(super) fn place(
+    config: &Config,
+    front: Option<&Container>,
+    all: &[Container],
+    port: MailPort,
+) -> Option<std::net::SocketAddr> {
+    let host = Host::new(probe::own_address());
+    let traefik = config
+        .tls
+        .mode
+        .behind_traefik()
+        .then(|| traefik::find(config, all))
+        .flatten();
+    let settings = traefik.and_then(|traefik| static_configuration(traefik).ok());
+    let proxy = traefik.map(|container| Proxy::new(container, settings.as_ref()));
+    start::outside(config, front, proxy, port.number(), host)
+}
+
 /// Connects as a mail program does: with TLS from the start or by STARTTLS; without, where the server has none at all.
-fn open_smtp(
+pub(super) fn open_smtp(
     place: std::net::SocketAddr,
     config: &Config,
     port: MailPort,

@@ -13,8 +13,9 @@ use bollard::models::{
     HealthStatusEnum, Ipam, IpamConfig, NetworkCreateRequest,
 };
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, ListNetworksOptions, LogsOptions,
-    RestartContainerOptions, StartContainerOptions, StatsOptions, StopContainerOptions,
+    InspectContainerOptions, KillContainerOptions, ListContainersOptions, ListNetworksOptions,
+    LogsOptions, RestartContainerOptions, StartContainerOptions, StatsOptions,
+    StopContainerOptions,
 };
 use futures_util::stream::{self, StreamExt as _};
 use ipnet::{IpNet, Ipv6Net};
@@ -408,6 +409,18 @@ impl Docker {
         )
     }
 
+    /// Sends a signal to a container's first process.
+    pub(super) fn signal(&self, name: &str, signal: &str) -> Result<(), Error> {
+        let options = KillContainerOptions {
+            signal: signal.to_owned(),
+        };
+        self.wait(
+            &format!("send {signal} to the container {name}"),
+            LONG_PATIENCE,
+            self.api.kill_container(name, Some(options)),
+        )
+    }
+
     /// Freezes a container: none of its processes gets time.
     pub(super) fn pause(&self, name: &str) -> Result<(), Error> {
         self.wait(
@@ -557,6 +570,34 @@ impl Docker {
                 out: String::from_utf8_lossy(&out).into_owned(),
                 err: String::from_utf8_lossy(&err).into_owned(),
             })
+        })
+    }
+}
+
+/// For what goes on in a container without whoever began it.
+impl Docker {
+    /// The programs that were begun in a container and have not ended, as their words. They go on when whoever began them is killed.
+    pub(super) fn programs(&self, name: &str) -> Result<Vec<Vec<String>>, Error> {
+        let doing = format!("look at what runs in the container {name}");
+        self.wait(&doing, LONG_PATIENCE, async {
+            let options = None::<InspectContainerOptions>;
+            let there = self.api.inspect_container(name, options).await?;
+            let mut all = Vec::new();
+            for id in there.exec_ids.into_iter().flatten() {
+                let exec = match self.api.inspect_exec(&id).await {
+                    Ok(exec) => exec,
+                    Err(error) if is_absent(&error) => continue,
+                    Err(error) => return Err(error),
+                };
+                if exec.running == Some(true)
+                    && let Some(process) = exec.process_config
+                {
+                    let mut words: Vec<String> = process.entrypoint.into_iter().collect();
+                    words.extend(process.arguments.into_iter().flatten());
+                    all.push(words);
+                }
+            }
+            Ok(all)
         })
     }
 }

@@ -5,7 +5,10 @@
     reason = "everything that touches files, clocks, randomness or sockets lives here"
 )]
 
+mod accounts;
 mod acme;
+mod admin;
+mod app;
 mod backup;
 mod certificate;
 mod certs;
@@ -23,7 +26,9 @@ mod export;
 )]
 mod files;
 mod hints;
+mod integrate;
 mod lanes;
+mod listmonk;
 mod lock;
 mod logs;
 mod lookup;
@@ -47,16 +52,24 @@ mod trust;
 mod uninstall;
 mod up;
 mod verify;
+mod wordpress;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use accounts::{
+    AccountChange, AccountsApplied, AccountsOptions, Change, ChangeOptions, Departure,
+    draw_password, keep_secret,
+};
+pub use app::write_settings;
 pub use backup::{Archive, Backup, BackupOptions, Keys, Pruned, Verified};
 pub use certs::{CertificateSync, FrontReload};
 pub use delivery::TestEmail;
 pub use deps::Dependencies;
 pub use diagnose::DiagnoseOptions;
 pub use export::export;
+pub use integrate::{IntegrateOptions, Integrated, Part, PartAction, Proof};
+pub use listmonk::{Listmonk, ListmonkReport, ListmonkVerified};
 pub use logs::{LogEntry, LogRequest};
 pub use nameservers::DnsOptions;
 pub use observe::{moment, now_seconds as now, timestamp};
@@ -67,3 +80,7 @@ pub use root::{DeploymentInfo, Details, Mailu, NextStep, Outcome, Target};
 pub use timer::TimerState;
 pub use uninstall::Uninstalled;
 pub use up::UpOptions;
+pub use wordpress::{
+    WordPressAction, WordPressApplied, WordPressChange, WordPressOptions, WordPressPlan,
+    WordPressRemoved, WordPressSite, WordPressTarget, WordPressVerified,
+};

@@ -221,3 +221,31 @@ pub fn shown_by(
 ) -> Result<crate::certs::Certificate, String> {
     super::served::ask(address, starttls, name, super::observe::now_seconds())
 }
+
+/// [`super::Mailu::wordpress_apply`] with replaced files.
+///
+/// # Errors
+///
+/// As [`super::Mailu::wordpress_apply`].
+pub fn wordpress_apply(
+    root: &Path,
+    site: &super::WordPressSite,
+    profile: &crate::apps::Profile,
+    options: &super::WordPressOptions,
+    files: &mut dyn Files,
+) -> Result<super::WordPressApplied, Error> {
+    super::wordpress::change::apply(root, site, profile, options, files)
+}
+
+/// [`super::Mailu::wordpress_remove`] with replaced files.
+///
+/// # Errors
+///
+/// As [`super::Mailu::wordpress_remove`].
+pub fn wordpress_remove(
+    root: &Path,
+    site: &super::WordPressSite,
+    files: &mut dyn Files,
+) -> Result<super::WordPressRemoved, Error> {
+    super::wordpress::change::remove(root, site, files)
+}

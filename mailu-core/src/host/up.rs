@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
+use super::admin::{self, SHOWN_LINES};
 use super::compose::{Compose, interrupted};
 use super::engine::{Docker, Net};
 use super::entropy::System;
@@ -40,12 +41,6 @@ const REMINDER: Duration = Duration::from_secs(30);
 
 /// How long an engine may be away while containers are waited for.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long `flask mailu` may take.
-const FLASK_PATIENCE: Duration = Duration::from_secs(180);
-
-/// How many of them are shown.
-const SHOWN_LINES: usize = 12;
 
 /// How a deployment is brought up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -1060,7 +1055,13 @@ impl<'a> Up<'a> {
             self.fresh_administrator = true;
         }
         self.say(&format!("making {}", names.join(", ")));
-        let imported = self.flask(&["config-import", "-u"], Some(document.expose().as_bytes()))?;
+        let imported = admin::flask(
+            &self.docker,
+            &self.container("admin"),
+            &["config-import", "-u"],
+            Some(document.expose().as_bytes()),
+            admin::FLASK_PATIENCE,
+        )?;
         // What it ends with says little; what it made is what counts.
         let there = self.exported()?;
         if let Some((_, left)) = start::missing(&self.config, &password, &there) {
@@ -1070,18 +1071,13 @@ impl<'a> Up<'a> {
             } else {
                 said
             };
-            let said: Vec<String> = said
-                .lines()
-                .map(|line| self.without_secrets(line))
-                .collect();
-            let skip = said.len().saturating_sub(SHOWN_LINES);
             return Err(Error::new(
                 ErrorKind::Docker,
                 "install.accounts",
                 format!(
                     "make {}: Mailu did not take it:\n  {}",
                     left.join(", "),
-                    said[skip..].join("\n  ")
+                    admin::last_lines(said, |line| self.without_secrets(line))
                 ),
             )
             .hint(format!(
@@ -1107,35 +1103,24 @@ impl<'a> Up<'a> {
     }
 
     fn exported(&self) -> Result<start::Accounts, Error> {
-        let ran = self.flask(&["config-export", "-j", "domain", "user"], None)?;
-        start::accounts(&ran.out).ok_or_else(|| {
-            let said: Vec<String> = ran.err.lines().map(|line| self.without_secrets(line)).collect();
-            let skip = said.len().saturating_sub(SHOWN_LINES);
+        let (there, ran) = admin::exported(
+            &self.docker,
+            &self.container("admin"),
+            admin::FLASK_PATIENCE,
+        )?;
+        there.ok_or_else(|| {
             Error::new(
                 ErrorKind::Docker,
                 "install.accounts",
                 format!(
                     "read Mailu's domains and users (`flask mailu config-export`, which ended with {}):\n  {}",
                     ran.code,
-                    said[skip..].join("\n  ")
+                    admin::last_lines(&ran.err, |line| self.without_secrets(line))
                 ),
             )
             .hint(format!("`docker logs {}` may say more", self.container("admin")))
             .hint(format!("`{} admin` has Mailu make its database again, where there was no room for it", self.layout.command("restart")))
         })
-    }
-
-    fn flask(
-        &self,
-        arguments: &[&str],
-        input: Option<&[u8]>,
-    ) -> Result<super::engine::Executed, Error> {
-        let mut command = vec!["flask", "mailu"];
-        command.extend(arguments);
-        let admin = self.container("admin");
-        // As root it would leave files that admin itself cannot change.
-        self.docker
-            .execute_as(&admin, Some("mailu"), &command, input, FLASK_PATIENCE)
     }
 
     /// The name of a service's container.

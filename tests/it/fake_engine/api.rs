@@ -195,7 +195,20 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
         ("GET", ["containers", name, "json"]) => match world.find(name) {
             Some(there) => {
                 there.looked_at();
-                Reply::Json(200, inspect(there))
+                let mut shown = inspect(there);
+                let name = there.name.clone();
+                let of_it = world
+                    .execs
+                    .iter()
+                    .filter(|(_, exec)| exec.container == name);
+                let ids: Vec<&String> = of_it.map(|(id, _)| id).collect();
+                // Docker keeps those that have ended for a while.
+                shown["ExecIDs"] = if ids.is_empty() {
+                    Value::Null
+                } else {
+                    json!(ids)
+                };
+                Reply::Json(200, shown)
             }
             None => absent("container", name),
         },
@@ -234,6 +247,16 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
                     there.exit_code = 0;
                     there.end("exited");
                 }
+                "kill" if !there.is_running() => {
+                    let text = format!("container {} is not running", there.id);
+                    return Reply::Json(409, json!({ "message": text }));
+                }
+                // What a program does with this one is its own affair.
+                "kill"
+                    if request
+                        .query
+                        .get("signal")
+                        .is_some_and(|one| one == "SIGHUP") => {}
                 "kill" => {
                     there.exit_code = 137;
                     there.end("exited");
@@ -282,6 +305,7 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
                         .filter_map(|one| Some(one.as_str()?.to_owned()))
                         .collect(),
                     stdin: wish["AttachStdin"].as_bool().unwrap_or_default(),
+                    started: false,
                     code: None,
                 },
             );
@@ -291,9 +315,9 @@ fn answer(world: &mut World, request: &Request, parts: &[&str]) -> Reply {
             Some(exec) => Reply::Json(
                 200,
                 json!({
-                    "ID": id, "Running": exec.code.is_none(), "ExitCode": exec.code, "ContainerID": exec.container,
+                    "ID": id, "Running": exec.started && exec.code.is_none(), "ExitCode": exec.code, "ContainerID": exec.container,
                     "OpenStdin": exec.stdin, "OpenStdout": true, "OpenStderr": true, "CanRemove": false, "DetachKeys": "", "Pid": 42,
-                    "ProcessConfig": { "tty": false, "entrypoint": exec.command.first(), "arguments": [], "privileged": false },
+                    "ProcessConfig": { "tty": false, "entrypoint": exec.command.first(), "arguments": exec.command.get(1..), "privileged": false },
                 }),
             ),
             None => absent("exec instance", id),
@@ -613,7 +637,10 @@ fn execute(
     world: &Mutex<World>,
     id: &str,
 ) -> std::io::Result<()> {
-    let Some(exec) = lock(world).execs.get(id).cloned() else {
+    let Some(exec) = lock(world).execs.get_mut(id).map(|exec| {
+        exec.started = true;
+        exec.clone()
+    }) else {
         return send(to, absent("exec instance", id));
     };
     to.write_all(b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")?;
@@ -621,15 +648,19 @@ fn execute(
     if exec.stdin {
         from.read_to_end(&mut input)?;
     }
-    let answer = lock(world).run(&exec.container, &exec.command, &input);
+    let begun = lock(world).begin_program(&exec.container, &exec.command, &input);
+    let answer = match begun {
+        Ok(answer) => answer,
+        Err(program) => program.lock().unwrap()(&exec.command, &input),
+    };
+    // Known before the client sees the end, or it could ask too early; and whether it is still there or not.
+    if let Some(exec) = lock(world).execs.get_mut(id) {
+        exec.code = Some(answer.code);
+    }
     for (stream, text) in [(1, &answer.out), (2, &answer.err)] {
         if !text.is_empty() {
             to.write_all(&frame(stream, text.as_bytes()))?;
         }
-    }
-    // Known before the client sees the end, or it could ask too early.
-    if let Some(exec) = lock(world).execs.get_mut(id) {
-        exec.code = Some(answer.code);
     }
     to.flush()
 }

@@ -20,7 +20,7 @@ use crate::host::files::Disk;
 use crate::host::perform::perform;
 use crate::host::root::prepare;
 use crate::host::up::{UpOptions, up_with};
-use crate::host::{lock, observe, pause};
+use crate::host::{admin, lock, observe, pause};
 use crate::plan::Request;
 use crate::restore::{Journal, Restored};
 use crate::start::{self, Fact};
@@ -100,10 +100,9 @@ impl Restoring<'_> {
         let Some(admin) = pause::running(&there, "admin") else {
             return Vec::new();
         };
-        let command = ["flask", "mailu", "config-export", "-j", "domain", "user"];
-        let ran = docker.execute_as(&admin.name, Some("mailu"), &command, None, EXPORT);
-        ran.ok()
-            .and_then(|ran| start::accounts(&ran.out))
+        admin::exported(&docker, &admin.name, EXPORT)
+            .ok()
+            .and_then(|(there, _)| there)
             .map(|accounts| accounts.users.into_iter().collect())
             .unwrap_or_default()
     }

@@ -1,0 +1,75 @@
+//! `mailu integrate`
+
+use mailu_core::apps::Tls;
+use mailu_core::host::IntegrateOptions;
+use mailu_core::{Error, ErrorKind, has_errors};
+
+use super::chosen;
+use super::install::secret;
+use crate::args::{AppTls, Global, Integrate};
+use crate::output::{Printer, Steps};
+
+pub(crate) fn run(global: &Global, printer: &mut Printer, args: Integrate) -> Result<u8, Error> {
+    let (mailu, layout) = chosen(global, &args.which)?;
+    let mut options = IntegrateOptions::new(args.app);
+    options.site = args.site.filter(|site| !site.is_empty());
+    options.wish.login = args.login;
+    options.wish.from = args.from;
+    options.wish.from_name = args.from_name;
+    options.wish.tls = args.tls.map(|tls| match tls {
+        AppTls::Implicit => Tls::Implicit,
+        AppTls::Starttls => Tls::Starttls,
+    });
+    options.wish.incoming = args.incoming;
+    options.path = args.path;
+    options.format = args.format;
+    options.restart = args.restart;
+    options.ca = args.ca;
+    options.only = args.only;
+    options.interrupt = args.interrupt;
+    options.rotate = args.rotate;
+    options.dry_run = args.dry_run;
+    if let (Some(url), Some(user)) = (args.api_url, args.api_user) {
+        let token = secret(None, args.api_token_file.as_deref(), "API user's token")?;
+        let token = token.ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "integrate.token",
+                format!("log in to Listmonk as {user}: its token is not given"),
+            )
+            .hint("name a file that has it: `--api-token-file FILE`, or `--api-token-file -` for the input")
+        })?;
+        options.api = Some((url, user, token));
+    }
+    let result = {
+        let mut steps = Steps::new(printer, None);
+        let mut said = |line: &str| mailu_core::host::Progress::said(&mut steps, line);
+        if args.remove {
+            mailu.disconnect(&layout, &options, &mut said)
+        } else {
+            mailu.integrate(&layout, &options, &mut said)
+        }
+    };
+    if !options.dry_run {
+        let said = result
+            .as_ref()
+            .map(|done| match (done.performed, args.remove) {
+                (true, false) => "connected",
+                (true, true) => "disconnected",
+                (false, _) => "nothing changed",
+            });
+        crate::log::note(global, &layout, "integrate", said);
+    }
+    let done = result?;
+    printer.findings(&done.findings);
+    if printer.json {
+        printer.data(&done)?;
+    } else {
+        printer.integrated(&done, args.remove);
+    }
+    Ok(if has_errors(&done.findings) {
+        crate::FINDINGS
+    } else {
+        crate::FINE
+    })
+}

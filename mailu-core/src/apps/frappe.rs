@@ -1,0 +1,200 @@
+//! `ERPNext` and whatever else runs on Frappe: a document of type Email Account in the site's database.
+
+use super::registry::{App, Form, Merge, Starttls};
+use super::value::{Map, Value};
+use super::{Profile, Tls, quote};
+use crate::error::Error;
+
+pub(super) const APP: App = App {
+    name: "erpnext",
+    title: "ERPNext",
+    aliases: &["frappe", "erp-next"],
+    starttls: Starttls::Unverified,
+    notes: &[
+        "Frappe does not look at the server's certificate, in either way of TLS, unless it is new: let it reach the server on the same host",
+        "Frappe logs in when the document is saved, and refuses to save what does not work",
+        "there is one default account for what is sent: saving this one takes the mark from the others",
+        "send with `account` or `python`; `site-config` only works where no Email Account is the default",
+        "with port 465, `site-config` needs a Frappe that knows `use_ssl` (version 14 and later)",
+    ],
+    forms: &[
+        Form {
+            name: "account",
+            about: "POST to /api/resource/Email Account, or PUT to /api/resource/Email Account/Mailu Outgoing",
+            write: |profile| Ok(account(profile).json()),
+            merge: Merge::None,
+        },
+        Form {
+            name: "domain",
+            about: "POST to /api/resource/Email Domain, where several accounts share the servers",
+            write: |profile| Ok(domain(profile).json()),
+            merge: Merge::None,
+        },
+        Form {
+            name: "site-config",
+            about: "sites/SITE/site_config.json",
+            write: |profile| Ok(site_config(profile).json()),
+            merge: Merge::Json,
+        },
+        Form {
+            name: "python",
+            about: "the input of: docker exec -i -w /home/frappe/frappe-bench BACKEND env/bin/python - SITE",
+            write: script,
+            merge: Merge::None,
+        },
+    ],
+    environment: None,
+    by_port: false,
+    usual: "account",
+};
+
+/// The name of the document, by which it is found again.
+const NAME: &str = "Mailu Outgoing";
+
+fn flag(on: bool) -> Value {
+    Value::Whole(on.into())
+}
+
+/// The servers, as both documents have them.
+fn servers(profile: &Profile, document: &mut Map) {
+    document.put("smtp_server", profile.host.to_string());
+    document.put("smtp_port", profile.port.to_string());
+    // Both together would have STARTTLS tried inside of TLS.
+    document.put("use_ssl_for_outgoing", flag(profile.tls == Tls::Implicit));
+    document.put("use_tls", flag(profile.tls == Tls::Starttls));
+    if let Some(incoming) = profile.incoming {
+        document.put("use_imap", flag(true));
+        document.put("email_server", profile.host.to_string());
+        document.put("incoming_port", incoming.port.to_string());
+        document.put("use_ssl", flag(true));
+        document.put("use_starttls", flag(false));
+        document.put("validate_ssl_certificate", flag(true));
+    }
+}
+
+/// The Email Account.
+fn account(profile: &Profile) -> Map {
+    let mut document = Map::default();
+    document.put("email_account_name", NAME);
+    document.put("email_id", profile.from.to_string());
+    let different = profile.from != profile.login;
+    document.put("login_id_is_different", flag(different));
+    document.put_some("login_id", different.then(|| profile.login.to_string()));
+    document.put("auth_method", "Basic");
+    document.put("password", profile.secret.expose());
+    document.put("awaiting_password", flag(false));
+    document.put("ascii_encode_password", flag(false));
+    // A service would bring servers of its own.
+    document.put("service", "");
+    document.put("enable_outgoing", flag(true));
+    document.put("default_outgoing", flag(true));
+    document.put("no_smtp_authentication", flag(false));
+    // Else the user's own address would stand there, which Mailu refuses.
+    document.put("always_use_account_email_id_as_sender", flag(true));
+    servers(profile, &mut document);
+    // Nothing about reading, if the app is not to read: somebody may have set that up.
+    if profile.incoming.is_some() {
+        document.put("enable_incoming", flag(true));
+        document.put("email_sync_option", "UNSEEN");
+        document.put("initial_sync_count", "100");
+        let inbox = Map::from([
+            ("folder_name", "INBOX".into()),
+            ("append_to", "Communication".into()),
+        ]);
+        document.put("imap_folder", Value::List(vec![inbox.into()]));
+    }
+    document
+}
+
+/// The Email Domain.
+fn domain(profile: &Profile) -> Map {
+    let mut document = Map::default();
+    document.put("domain_name", profile.from.domain().to_string());
+    servers(profile, &mut document);
+    document
+}
+
+/// The keys of `site_config.json`.
+fn site_config(profile: &Profile) -> Map {
+    let mut keys = Map::default();
+    keys.put("mail_server", profile.host.to_string());
+    keys.put("mail_port", profile.port);
+    // Taken as set wherever there is a login and the key is missing.
+    keys.put("use_tls", flag(profile.tls == Tls::Starttls));
+    keys.put("use_ssl", flag(profile.tls == Tls::Implicit));
+    keys.put("mail_login", profile.login.to_string());
+    keys.put("mail_password", profile.secret.expose());
+    keys.put("auto_email_id", profile.from.to_string());
+    keys.put_some("email_sender_name", profile.from_name.as_deref());
+    keys.put("always_use_account_email_id_as_sender", flag(true));
+    keys
+}
+
+/// Python that finds the account, changes what differs, and says so. Its only argument is the site; the secret comes with the program,
+/// by the input.
+#[expect(clippy::unnecessary_wraps, reason = "as in every form")]
+fn script(profile: &Profile) -> Result<String, Error> {
+    let fields = serde_json::to_string(&account(profile)).unwrap_or_default();
+    Ok(format!(
+        "import json, os, sys\n\nFIELDS = json.loads({})\n{PROGRAM}",
+        quote::python(&fields)
+    ))
+}
+
+const PROGRAM: &str = r#"NAME = FIELDS["email_account_name"]
+
+# Frappe looks for its logs from there.
+if os.path.isdir("sites"):
+    os.chdir("sites")
+import frappe
+
+
+def differing(account):
+    """The fields in which the account is not as it should be, of those that this Frappe knows."""
+    known = {field.fieldname for field in account.meta.fields}
+    found = []
+    for field, wanted in FIELDS.items():
+        if field not in known or field == "email_account_name":
+            continue
+        if field == "password":
+            there = account.get_password(raise_exception=False) if account.name else None
+        elif isinstance(wanted, list):
+            there = [{key: row.get(key) for key in wanted[0]} for row in account.get(field) or []]
+        else:
+            there = account.get(field)
+        # Nothing, an empty text and 0 are the same there.
+        if (there or "") != (wanted or "") and str(there or 0) != str(wanted or 0):
+            found.append(field)
+    return found
+
+
+frappe.init(site=sys.argv[1], sites_path=".")
+frappe.connect()
+try:
+    frappe.set_user("Administrator")
+    # An address has one account only; the last name is that of AgencyStack's older installer.
+    name = next((name for name in (
+        frappe.db.exists("Email Account", NAME),
+        frappe.db.exists("Email Account", {"email_id": FIELDS["email_id"]}),
+        frappe.db.exists("Email Account", "ERPNext Notifications"),
+    ) if name), None)
+    if name:
+        account = frappe.get_doc("Email Account", name)
+    else:
+        account = frappe.new_doc("Email Account")
+        account.set("email_account_name", NAME)
+    changed = differing(account)
+    if changed:
+        for field in changed:
+            account.set(field, FIELDS[field])
+        account.save()
+        lost = differing(frappe.get_doc("Email Account", account.name))
+        if lost:
+            frappe.db.rollback()
+            sys.exit("Frappe did not keep " + ", ".join(lost) + " of the Email Account " + account.name
+                     + ": its Email Domain may have other values; nothing was changed")
+        frappe.db.commit()
+    print(json.dumps({"account": account.name, "changed": changed}))
+finally:
+    frappe.destroy()
+"#;

@@ -1,0 +1,339 @@
+//! `mailu integrate`: an app gets a mailbox and a token of its own and its settings, sends, gets another token, and is disconnected again.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::delivery::{SOMEONE, judged_outside};
+use crate::server::{BARE, LIGHT, Server, USER};
+use crate::support::{Root, snapshot};
+use crate::wordpress_site::{BLOG, Blog, open};
+use crate::world::{self, docker, send};
+
+const THERE: &str = r#"{
+  "url": "https://blog.example.com",
+  "database": { "client": "mysql", "connection": { "password": "db secret" } },
+  "mail": { "transport": "Direct" },
+  "process": "systemd"
+}
+"#;
+
+/// What the program says, which has to end with `code`.
+fn says(server: &Server, args: &[&str], code: i32) -> Value {
+    let run = server
+        .root
+        .run(&[&["integrate", "--json"], args].concat())
+        .expect_code(code);
+    run.json()
+}
+
+/// What happened to the parts of an app.
+fn parts(done: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let parts = done["parts"].as_array().unwrap().iter();
+    parts
+        .map(|part| (text(&part["kind"]), text(&part["action"])))
+        .collect()
+}
+
+fn are(done: &Value, wanted: &[(&str, &str)]) {
+    let wanted: Vec<_> = wanted
+        .iter()
+        .map(|(kind, action)| ((*kind).to_owned(), (*action).to_owned()))
+        .collect();
+    assert_eq!(parts(done), wanted, "{done}");
+}
+
+/// Everything that Mailu has.
+fn accounts() -> Value {
+    let out = docker(&[
+        "exec",
+        "-u",
+        "mailu",
+        "mailu_admin",
+        "flask",
+        "mailu",
+        "config-export",
+        "-j",
+        "--full",
+    ]);
+    serde_json::from_str(&out[out.find('{').unwrap()..]).unwrap()
+}
+
+/// The comments of a user's tokens; nothing without the user.
+fn tokens(email: &str) -> Option<Vec<String>> {
+    let all = accounts();
+    let user = all["user"]
+        .as_array()?
+        .iter()
+        .find(|user| user["email"] == email)?;
+    let tokens = user["tokens"].as_array().into_iter().flatten();
+    Some(
+        tokens
+            .map(|token| token["comment"].as_str().unwrap().to_owned())
+            .collect(),
+    )
+}
+
+/// Login, token and sender, as Ghost has them in its file.
+fn ghost(path: &Path) -> (String, String) {
+    let value: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let auth = &value["mail"]["options"]["auth"];
+    let text = |key: &str| auth[key].as_str().unwrap().to_owned();
+    (text("user"), text("pass"))
+}
+
+/// Hands a message in with that login; the answers to the login and to the sender's and the recipient's address.
+fn hands_in(login: &str, token: &str, from: &str) -> (Option<u64>, Option<u64>) {
+    let auth = format!("{login}:{token}");
+    let said = send(
+        &[
+            "--server",
+            "mail.example.com:465",
+            "--tls",
+            "implicit",
+            "--verify",
+            "--auth",
+            &auth,
+            "--from",
+            from,
+            "--to",
+            USER,
+        ],
+        "Subject: by hand\n\nHello\n",
+    );
+    (said.code("AUTH"), said.code("RCPT"))
+}
+
+#[test]
+fn an_app_is_connected_once_and_taken_out_again() {
+    let _alone = world::alone();
+    let more = [&LIGHT[..], &BARE].concat();
+    let server = Server::with_files(Root::new(), &more).install();
+    by_a_file(&server);
+    a_site_of_wordpress(&server);
+}
+
+fn by_a_file(server: &Server) {
+    let file = server.root.beside("config.production.json", THERE);
+    let path = file.to_str().unwrap();
+    let before = accounts();
+    let state = server.root.path().join("integrations/state/email.state");
+
+    // First only what would be done.
+    let args = [
+        "ghost",
+        "--path",
+        path,
+        "--from",
+        "shop@example.com",
+        "--from-name",
+        "The Shop",
+    ];
+    let dry = says(server, &[&args[..], &["--dry-run"]].concat(), 0);
+    are(
+        &dry,
+        &[
+            ("mailbox", "create"),
+            ("alias", "create"),
+            ("token", "create"),
+            ("settings", "change"),
+        ],
+    );
+    assert_eq!(
+        (&dry["changed"], &dry["performed"], &dry["proof"]),
+        (&true.into(), &false.into(), &"none".into())
+    );
+    assert_eq!(accounts(), before);
+    assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
+
+    let done = says(server, &args, 0);
+    are(
+        &done,
+        &[
+            ("mailbox", "create"),
+            ("alias", "create"),
+            ("token", "create"),
+            ("settings", "change"),
+            ("record", "create"),
+        ],
+    );
+    assert_eq!(
+        (&done["performed"], &done["proof"]),
+        (&true.into(), &"server".into()),
+        "{done}"
+    );
+    let (login, token) = ghost(&file);
+    assert_eq!((login.as_str(), token.len()), ("ghost@example.com", 32));
+    let now: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let old: Value = serde_json::from_str(THERE).unwrap();
+    for key in ["url", "database", "process"] {
+        assert_eq!(now[key], old[key]);
+    }
+    assert_eq!(tokens(&login).unwrap(), ["agencystack:ghost:default"]);
+    assert!(fs::read_to_string(&state).unwrap().starts_with("Ghost:"));
+    // The token is in the app's file and among the secrets alone.
+    for place in [
+        "mailu/mail.example.com/.mailu/apps.json",
+        "integrations/state/email.state",
+    ] {
+        assert!(
+            !fs::read_to_string(server.root.path().join(place))
+                .unwrap()
+                .contains(&token),
+            "{place}"
+        );
+    }
+    assert!(!done.to_string().contains(&token));
+
+    // It sends as its own addresses, and as nobody else.
+    assert_eq!(
+        hands_in(&login, &token, "shop@example.com"),
+        (Some(235), Some(250))
+    );
+    assert_eq!(hands_in(&login, &token, USER).1, Some(553));
+
+    // Again: nothing.
+    let text = fs::read(&file).unwrap();
+    let again = says(server, &["ghost"], 0);
+    are(
+        &again,
+        &[
+            ("mailbox", "keep"),
+            ("alias", "keep"),
+            ("token", "keep"),
+            ("settings", "keep"),
+            ("record", "keep"),
+        ],
+    );
+    assert_eq!(
+        (&again["changed"], &again["performed"]),
+        (&false.into(), &false.into())
+    );
+    assert_eq!(fs::read(&file).unwrap(), text);
+
+    // Another token, and the old one is worth nothing.
+    let rotated = says(server, &["ghost", "--rotate"], 0);
+    assert_eq!(rotated["performed"], true, "{rotated}");
+    let (_, other) = ghost(&file);
+    assert_ne!(other, token);
+    assert_eq!(tokens(&login).unwrap().len(), 1);
+    assert_eq!(hands_in(&login, &token, &login).0, Some(535));
+    assert_eq!(hands_in(&login, &other, &login), (Some(235), Some(250)));
+
+    // A token that somebody has deleted is replaced; a login that is disabled is not taken.
+    let kept = server.root.layout().secret("app_ghost");
+    fs::remove_file(&kept).unwrap();
+    let made = says(server, &["ghost"], 0);
+    are(
+        &made,
+        &[
+            ("mailbox", "keep"),
+            ("alias", "keep"),
+            ("token", "change"),
+            ("settings", "change"),
+            ("record", "change"),
+        ],
+    );
+    assert_eq!(tokens(&login).unwrap().len(), 1);
+    server.root.run(&["user", "disable", &login]).expect_code(0);
+    let text = fs::read(&file).unwrap();
+    let refused = says(server, &["ghost"], 2);
+    assert_eq!(refused["error"]["code"], "app.disabled");
+    server.root.run(&["user", "enable", &login]).expect_code(0);
+
+    // An address that is somebody's mailbox is not taken for another app.
+    let taken = says(server, &["generic", "--from", USER], 2);
+    assert_eq!(taken["error"]["code"], "app.sender_taken");
+    assert_eq!(tokens("generic@example.com"), None);
+    assert_eq!(fs::read(&file).unwrap(), text);
+
+    // Out again: its file is what it was, to the byte.
+    let removed = says(server, &["ghost", "--remove"], 0);
+    are(
+        &removed,
+        &[
+            ("settings", "remove"),
+            ("token", "remove"),
+            ("alias", "remove"),
+        ],
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
+    assert_eq!(tokens(&login).unwrap().len(), 0);
+    assert_eq!(hands_in(&login, &other, &login).0, Some(535));
+    assert_eq!(accounts()["alias"], before["alias"]);
+    assert_eq!(fs::read_to_string(&state).unwrap(), "");
+    assert!(!kept.exists());
+    let gone = says(server, &["ghost", "--remove"], 2);
+    assert_eq!(gone["error"]["code"], "app.not_connected");
+}
+
+fn a_site_of_wordpress(server: &Server) {
+    let blog = Blog::new();
+    // The site's user has to get at the settings.
+    let root = server.root.path();
+    open(root.parent().unwrap(), 0o755);
+    open(&root, 0o755);
+    let (path, ca) = (blog.root(), world::authority());
+    let before = snapshot(&path);
+    let args = [
+        "wordpress",
+        BLOG,
+        "--path",
+        path.to_str().unwrap(),
+        "--ca",
+        ca.to_str().unwrap(),
+        "--from-name",
+        "A Blog",
+    ];
+    let done = says(server, &args, 0);
+    assert_eq!(
+        (&done["performed"], &done["proof"]),
+        (&true.into(), &"arrived".into()),
+        "{done}"
+    );
+    blog.mail(
+        SOMEONE,
+        "from the site",
+        &["From: Jane Doe <jane@stranger.test>"],
+    )
+    .unwrap();
+    let judged = judged_outside("from the site");
+    for result in ["spf=pass", "dkim=pass", "dmarc=pass"] {
+        assert!(judged.contains(result), "{judged}");
+    }
+    let again = says(
+        server,
+        &[
+            "wordpress",
+            BLOG,
+            "--ca",
+            ca.to_str().unwrap(),
+            "--from-name",
+            "A Blog",
+        ],
+        0,
+    );
+    assert_eq!(
+        (&again["changed"], &again["proof"]),
+        (&false.into(), &"arrived".into()),
+        "{again}"
+    );
+    // The test messages are taken away again.
+    let mails = docker(&[
+        "exec",
+        "mailu_imap",
+        "doveadm",
+        "search",
+        "-u",
+        "wordpress@example.com",
+        "mailbox",
+        "*",
+        "all",
+    ]);
+    assert_eq!(mails.trim(), "");
+    let removed = says(server, &["wordpress", BLOG, "--remove"], 0);
+    assert_eq!(removed["performed"], true, "{removed}");
+    before.assert_same(&snapshot(&path), "disconnecting it");
+}

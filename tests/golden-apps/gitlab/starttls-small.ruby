@@ -1,0 +1,12 @@
+gitlab_rails['smtp_enable'] = true
+gitlab_rails['smtp_address'] = 'mail.example.com'
+gitlab_rails['smtp_port'] = 587
+gitlab_rails['smtp_user_name'] = 'app@xn--mnchen-3ya.de'
+gitlab_rails['smtp_password'] = '0123456789abcdef0123456789abcdef'
+gitlab_rails['smtp_domain'] = 'xn--mnchen-3ya.de'
+gitlab_rails['smtp_authentication'] = 'login'
+gitlab_rails['smtp_tls'] = false
+gitlab_rails['smtp_enable_starttls_auto'] = true
+gitlab_rails['smtp_openssl_verify_mode'] = 'peer'
+gitlab_rails['gitlab_email_from'] = 'app@xn--mnchen-3ya.de'
+gitlab_rails['gitlab_email_reply_to'] = 'app@xn--mnchen-3ya.de'

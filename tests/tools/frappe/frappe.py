@@ -1,0 +1,154 @@
+"""Plays Frappe's module to a program that keeps an Email Account: fields and rules of that document type, and a database in the JSON
+file FRAPPE_DATABASE. What is not committed is lost, as there."""
+
+import copy
+import json
+import os
+
+SELECT = {"auth_method": ["Basic", "OAuth"], "email_sync_option": ["ALL", "UNSEEN"], "initial_sync_count": ["100", "250", "500"]}
+DATA = ["email_account_name", "email_id", "login_id", "domain", "service", "smtp_server", "smtp_port", "email_server", "incoming_port", "append_to",
+        "sent_folder_name", "footer", *SELECT]
+CHECK = ["login_id_is_different", "awaiting_password", "ascii_encode_password", "enable_outgoing", "default_outgoing", "use_ssl_for_outgoing", "use_tls",
+         "no_smtp_authentication", "always_use_account_email_id_as_sender", "always_use_account_name_as_sender_name", "enable_incoming",
+         "default_incoming", "use_imap", "use_ssl", "use_starttls", "validate_ssl_certificate", "track_email_status", "add_signature"]
+# What only newer versions have.
+CHECK = [name for name in CHECK if name not in os.environ.get("FRAPPE_LACKS", "").split()]
+
+
+class ValidationError(Exception):
+    pass
+
+
+class DoesNotExistError(Exception):
+    pass
+
+
+class Field:
+    def __init__(self, fieldname):
+        self.fieldname = fieldname
+
+
+class Meta:
+    fields = [Field(name) for name in [*DATA, *CHECK, "password", "imap_folder"]]
+
+
+class Row(dict):
+    pass
+
+
+class Document:
+    meta = Meta
+
+    def __init__(self, values, is_new):
+        self.values, self.is_new = values, is_new
+
+    @property
+    def name(self):
+        return self.values.get("name")
+
+    def get(self, field):
+        value = self.values.get(field)
+        # A password reads as stars.
+        if field == "password":
+            return value and "*" * len(value)
+        return [Row(row) for row in value] if isinstance(value, list) else value
+
+    def set(self, field, value):
+        if field not in [one.fieldname for one in Meta.fields]:
+            raise AttributeError(field)
+        self.values[field] = value
+
+    def get_password(self, fieldname="password", raise_exception=True):
+        return self.values.get(fieldname)
+
+    def save(self):
+        values = self.values
+        for field in CHECK:
+            if values.setdefault(field, 0) not in (0, 1):
+                raise ValidationError(f"{field} is a check")
+        for field in DATA:
+            if not isinstance(values.get(field) or "", str):
+                raise ValidationError(f"{field} is text")
+        for field, options in SELECT.items():
+            if values.get(field) and values[field] not in options:
+                raise ValidationError(f"{field} is one of {options}")
+        if not values.get("email_id") or not values.get("email_account_name"):
+            raise ValidationError("mandatory")
+        if values.get("use_imap") and values["enable_incoming"] and not values.get("imap_folder"):
+            raise ValidationError("an IMAP account needs a folder")
+        if values.get("use_ssl_for_outgoing") and values.get("use_tls"):
+            raise ValidationError("the server hangs up")
+        # The servers of the account's domain go before its own.
+        if values.get("domain"):
+            values["smtp_server"] = f"smtp.{values['domain']}"
+        if self.is_new:
+            values["name"] = values["email_account_name"]
+            if values["name"] in _pending:
+                raise ValidationError("duplicate name")
+        if any(other["email_id"] == values["email_id"] for name, other in _pending.items() if name != values["name"]):
+            raise ValidationError("duplicate email_id")
+        if values["default_outgoing"]:
+            for other in _pending.values():
+                other["default_outgoing"] = 0
+        _pending[values["name"]] = copy.deepcopy(values)
+        self.is_new = False
+
+
+class Database:
+    def exists(self, doctype, what):
+        assert doctype == "Email Account"
+        if isinstance(what, dict):
+            return next((name for name, one in _pending.items() if all(one.get(key) == value for key, value in what.items())), None)
+        return what if what in _pending else None
+
+    def commit(self):
+        with open(os.environ["FRAPPE_DATABASE"], "w", encoding="utf-8") as file:
+            json.dump(_pending, file)
+
+    def rollback(self):
+        _read()
+
+
+_pending = None
+_user = None
+db = None
+
+
+def init(site, sites_path="."):
+    if not os.path.isdir(os.path.join(sites_path, site)):
+        raise DoesNotExistError(site)
+
+
+def _read():
+    global _pending
+    try:
+        with open(os.environ["FRAPPE_DATABASE"], encoding="utf-8") as file:
+            _pending = json.load(file)
+    except FileNotFoundError:
+        _pending = {}
+
+
+def connect():
+    global db
+    _read()
+    db = Database()
+
+
+def set_user(name):
+    global _user
+    _user = name
+
+
+def new_doc(doctype):
+    assert doctype == "Email Account" and _user == "Administrator"
+    return Document({}, True)
+
+
+def get_doc(doctype, name):
+    assert doctype == "Email Account" and _user == "Administrator"
+    return Document(copy.deepcopy(_pending[name]), False)
+
+
+def destroy():
+    global db
+    db = None
