@@ -1,58 +1,16 @@
 //! Accounts end to end: who was made logs in and sends, who was disabled does not, aliases lead somewhere, and two thousand come at once.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::server::{ADMIN, BARE, LIGHT, PASSWORD, Server};
 use crate::support::{Root, Run, finished};
+use crate::watch::Watch;
 use crate::world::{self, docker, fetch, send, wait_for};
-
-/// Looks at the arguments of every process, again and again, and says in which of them a secret stood.
-struct Watch {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<(usize, BTreeSet<String>)>,
-}
-
-impl Watch {
-    fn over(secrets: &[&str]) -> Self {
-        let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = std::thread::spawn(move || {
-            let (mut looked, mut found) = (0, BTreeSet::new());
-            while !stopped.load(Ordering::Relaxed) {
-                for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-                    let Ok(bytes) = std::fs::read(entry.path().join("cmdline")) else {
-                        continue;
-                    };
-                    let line = String::from_utf8_lossy(&bytes).replace('\0', " ");
-                    looked += 1;
-                    if secrets.iter().any(|secret| line.contains(secret)) {
-                        found.insert(line);
-                    }
-                }
-                std::thread::sleep(Duration::from_millis(3));
-            }
-            (looked, found)
-        });
-        Self { stop, thread }
-    }
-
-    fn finds_nothing(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let (looked, found) = self.thread.join().unwrap();
-        assert!(looked > 0);
-        assert!(found.is_empty(), "{} processes show a secret", found.len());
-    }
-}
 
 fn fine(server: &Server, args: &[&str]) -> Run {
     server.root.run(args).expect_code(0)
@@ -122,7 +80,7 @@ fn two_thousand_from_a_table() {
 
 fn one_by_one(server: &Server) {
     const WORD: &str = "Geheim-und-lang-42";
-    let watch = Watch::over(&[WORD, PASSWORD]);
+    let watch = Watch::begin();
     let args = [
         "user",
         "add",
@@ -147,7 +105,7 @@ fn one_by_one(server: &Server) {
         ],
     );
     let token = token["token"].as_str().unwrap().to_owned();
-    watch.finds_nothing();
+    watch.shows_none_of(&[WORD, PASSWORD, &token]);
     assert!(logs_in("anna@example.com", WORD));
     assert!(submits(
         "anna@example.com",
@@ -183,10 +141,10 @@ fn one_by_one(server: &Server) {
     });
 
     let id = json(server, &["token", "list", "anna@example.com"])[0]["id"].to_string();
-    let watch = Watch::over(&[&token, WORD]);
+    let watch = Watch::begin();
     fine(server, &["token", "delete", &id]);
     fine(server, &["user", "disable", "anna@example.com"]);
-    watch.finds_nothing();
+    watch.shows_none_of(&[&token, WORD]);
     assert!(!submits(
         "anna@example.com",
         &token,
@@ -299,7 +257,7 @@ fn two_thousand(server: &Server) {
         "geheim-1999-und-lang",
         "$bcrypt-sha256$",
     ];
-    let watch = Watch::over(&secrets);
+    let watch = Watch::begin();
     // Killed while Mailu is at work, which goes on by itself.
     let mut killed = spawn(server, &["accounts", "apply", file]);
     let importing = || {
@@ -317,7 +275,7 @@ fn two_thousand(server: &Server) {
     killed.kill().unwrap();
     killed.wait().unwrap();
     fine(server, &["accounts", "apply", file]);
-    watch.finds_nothing();
+    watch.shows_none_of(&secrets);
     let users = json(server, &["user", "list"]);
     let own = users.as_array().unwrap().iter().filter(|one| {
         let name = one["email"].as_str().unwrap();

@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::delivery::{SOMEONE, judged_outside};
+use crate::load;
 use crate::server::{BARE, LIGHT, Server, USER};
-use crate::support::{Root, snapshot};
+use crate::support::{Root, finished, snapshot};
+use crate::watch::Watch;
 use crate::wordpress_site::{BLOG, Blog, open};
 use crate::world::{self, docker, send};
 
@@ -113,6 +117,67 @@ fn an_app_is_connected_once_and_taken_out_again() {
     let server = Server::with_files(Root::new(), &more).install();
     by_a_file(&server);
     a_site_of_wordpress(&server);
+    if load::full() {
+        killed_anywhere(&server);
+    }
+}
+
+/// Whatever a killed run has left, the same command goes on from there: one mailbox, one token, and the app has it.
+fn killed_anywhere(server: &Server) {
+    let begun = Instant::now();
+    let file = server.root.beside("whole.json", THERE);
+    let connect = |file: &Path, more: &[&str]| {
+        let args = [
+            "integrate",
+            "--json",
+            "ghost",
+            "--path",
+            file.to_str().unwrap(),
+            "--from",
+            "shop@example.com",
+        ];
+        server.root.command(&[&args[..], more].concat())
+    };
+    finished(connect(&file, &[]).output().unwrap()).expect_code(0);
+    let whole = begun.elapsed();
+    finished(connect(&file, &["--remove"]).output().unwrap()).expect_code(0);
+    let mut halves = 0;
+    for point in 1..=20_u32 {
+        let more: &[&str] = if point % 4 == 0 { &["--rotate"] } else { &[] };
+        let mut child = connect(&file, more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * point / 20);
+        let _ = child.kill();
+        if !child.wait().unwrap().success() {
+            halves += 1;
+        }
+        let done = finished(connect(&file, &[]).output().unwrap())
+            .expect_code(0)
+            .json();
+        assert_eq!(done["proof"], "server", "{done}");
+        let (login, token) = ghost(&file);
+        assert_eq!(
+            tokens(&login).unwrap(),
+            ["agencystack:ghost:default"],
+            "point {point}"
+        );
+        assert_eq!(
+            hands_in(&login, &token, "shop@example.com"),
+            (Some(235), Some(250))
+        );
+        if point % 3 == 0 {
+            finished(connect(&file, &["--remove"]).output().unwrap()).expect_code(0);
+            assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
+            assert!(tokens(&login).unwrap().is_empty());
+        }
+    }
+    load::say(&format!(
+        "connecting takes {whole:.1?}; killed on the way at {halves} of 20 points"
+    ));
+    assert!(halves >= 10, "{halves}");
 }
 
 fn by_a_file(server: &Server) {
@@ -148,7 +213,9 @@ fn by_a_file(server: &Server) {
     assert_eq!(accounts(), before);
     assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
 
+    let watch = Watch::begin();
     let done = says(server, &args, 0);
+    watch.shows_none_of(&[&ghost(&file).1]);
     are(
         &done,
         &[

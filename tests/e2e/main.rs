@@ -24,10 +24,12 @@ mod load;
 mod mail;
 mod maildir;
 mod modes;
+mod newsletter;
 mod server;
 mod taken_over;
 mod updated;
 mod verbs;
+mod watch;
 mod wordpress;
 #[path = "../it/wordpress_site.rs"]
 #[expect(

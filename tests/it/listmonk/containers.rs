@@ -19,6 +19,20 @@ struct Host {
     directory: tempfile::TempDir,
 }
 
+/// A container with it: in a network, at the port that its variables name.
+fn container(emulator: &Emulator) -> FakeContainer {
+    let mut container = FakeContainer::new("listmonk-acme", "listmonk/listmonk:v6.2.0");
+    container.health = None;
+    let address = emulator.address();
+    container
+        .networks
+        .insert("listmonk_network".to_owned(), address.ip().to_string());
+    container
+        .environment
+        .push(format!("LISTMONK_app__address=0.0.0.0:{}", address.port()));
+    container
+}
+
 impl Host {
     /// A host with the Listmonk of the client `acme`, as AgencyStack makes it.
     fn new(settings: Option<&Value>) -> Self {
@@ -38,7 +52,7 @@ impl Host {
             "[db]\nuser = \"listmonk\"\ndatabase = \"news\"\npassword = \"db-Geheim\"\n",
         )
         .unwrap();
-        let mut app = host.emulator.container("listmonk-acme");
+        let mut app = container(&host.emulator);
         app.mounts.push((
             config.display().to_string(),
             "/listmonk/config.toml".to_owned(),

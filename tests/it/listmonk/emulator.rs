@@ -12,7 +12,6 @@ use mailu_core::apps::listmonk::Settings;
 use serde_json::{Map, Value, json};
 
 use super::smtp;
-use crate::fake_engine::FakeContainer;
 
 /// Name and secret that log in.
 pub(crate) const USER: &str = "mailu";
@@ -82,23 +81,12 @@ impl Emulator {
         lock(&self.world)
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// A container with it: in a network, at the port that its variables name.
-    pub(crate) fn container(&self, name: &str) -> FakeContainer {
-        let mut container = FakeContainer::new(name, "listmonk/listmonk:v6.2.0");
-        container.health = None;
-        let address = self.address.ip().to_string();
-        container
-            .networks
-            .insert("listmonk_network".to_owned(), address);
-        let port = self.address.port();
-        container
-            .environment
-            .push(format!("LISTMONK_app__address=0.0.0.0:{port}"));
-        container
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// What SIGHUP does.

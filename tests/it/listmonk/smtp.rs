@@ -2,13 +2,13 @@
 //! limit; and the client that Listmonk is.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
@@ -20,6 +20,9 @@ pub(crate) const NAME: &str = "mail.example.com";
 /// One certificate for all, which is its own authority.
 static CERTIFICATE: LazyLock<rcgen::CertifiedKey<rcgen::KeyPair>> =
     LazyLock::new(|| rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap());
+
+/// Where mail servers are, and the authority of their certificates, if it is not the server here.
+pub(crate) static ELSEWHERE: OnceLock<(IpAddr, CertificateDer<'static>)> = OnceLock::new();
 
 /// A message that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,9 +193,13 @@ pub(crate) fn send(block: &Value, from: &str, to: &str) -> Result<(), String> {
     let port = u16::try_from(block["port"].as_u64().unwrap_or_default())
         .map_err(|error| failed(&error))?;
     // Every name leads here.
-    let tcp = TcpStream::connect(("127.0.0.1", port)).map_err(|error| failed(&error))?;
+    let (address, authority) = ELSEWHERE.get().cloned().unwrap_or_else(|| {
+        let own = CERTIFICATE.cert.der().clone();
+        (Ipv4Addr::LOCALHOST.into(), own)
+    });
+    let tcp = TcpStream::connect((address, port)).map_err(|error| failed(&error))?;
     let mut roots = RootCertStore::empty();
-    roots.add(CERTIFICATE.cert.der().clone()).unwrap();
+    roots.add(authority).unwrap();
     let config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
