@@ -11,6 +11,7 @@ use super::{AccountChange, AccountsOptions, Change, ChangeOptions, Departure};
 use crate::accounts::{
     self, Action, Difference, Kind, NewToken, PasswordHash, Settings, Token, Wanted, field, normal,
 };
+use crate::apps;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::host::admin::{Admin, has_path};
@@ -124,7 +125,7 @@ impl Desk {
             let (Some(token), Some(secret)) = (Token::from_api(&made), secret) else {
                 return Err(not_taken(&doing, "its answer is no token"));
             };
-            if looks_like_number(secret.expose()) {
+            if apps::is_numeric_looking(secret.expose()) {
                 self.delete_token(token.id)?;
                 continue;
             }
@@ -552,13 +553,6 @@ pub(super) fn names(value: &Value) -> BTreeSet<String> {
     items
         .filter_map(|one| one.as_str().map(str::to_owned))
         .collect()
-}
-
-/// What readers of settings take for a number: nconf, YAML without quotes.
-fn looks_like_number(token: &str) -> bool {
-    let (head, tail) = token.split_once('e').unwrap_or((token, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits(head) && digits(tail)
 }
 
 /// The quota of a new user, as in Mailu's own form.
