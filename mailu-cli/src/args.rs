@@ -147,7 +147,7 @@ pub enum Command {
     /// Many accounts at once: an accounts.toml, or a table of users, compared with what is there, applied, exported.
     #[command(subcommand)]
     Accounts(AccountsCommand),
-    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress and Listmonk wholly, others by a file.
+    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress, Listmonk and ERPNext wholly, others by a file.
     Integrate(Integrate),
     /// Say what an app has to be told to send through this server, in the app's own format.
     #[command(subcommand)]
@@ -936,7 +936,7 @@ pub struct Update {
 pub struct Integrate {
     /// The app: wordpress, listmonk, ghost, chatwoot, gitea … (`mailu app list`), or generic.
     pub app: String,
-    /// Which of several: the name of the WordPress site, or the client whose Listmonk it is.
+    /// Which of several: the name of the WordPress or ERPNext site, or the client whose Listmonk it is.
     pub site: Option<String>,
     /// Which deployment.
     #[command(flatten)]
@@ -962,6 +962,9 @@ pub struct Integrate {
     /// The form of the settings, where an app has several.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
+    /// ERPNext: the container that runs the site.
+    #[arg(long, value_name = "CONTAINER")]
+    pub container: Option<String>,
     /// Restart this container when its settings have changed.
     #[arg(long, value_name = "CONTAINER")]
     pub restart: Option<String>,

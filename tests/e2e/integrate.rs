@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::delivery::{SOMEONE, judged_outside};
 use crate::load;
 use crate::server::{BARE, LIGHT, Server, USER};
-use crate::support::{Root, finished, snapshot};
+use crate::support::{Root, finished, snapshot, tests as tests_file};
 use crate::watch::Watch;
 use crate::wordpress_site::{BLOG, Blog, open};
-use crate::world::{self, docker, send};
+use crate::world::{self, HOST, docker, send};
 
 const THERE: &str = r#"{
   "url": "https://blog.example.com",
@@ -117,6 +117,7 @@ fn an_app_is_connected_once_and_taken_out_again() {
     let server = Server::with_files(Root::new(), &more).install();
     by_a_file(&server);
     a_site_of_wordpress(&server);
+    a_site_of_frappe(&server);
     if load::full() {
         killed_anywhere(&server);
     }
@@ -403,4 +404,112 @@ fn a_site_of_wordpress(server: &Server) {
     let removed = says(server, &["wordpress", BLOG, "--remove"], 0);
     assert_eq!(removed["performed"], true, "{removed}");
     before.assert_same(&snapshot(&path), "disconnecting it");
+}
+
+/// Taken away with the value.
+struct Container(&'static str);
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        world::remove_containers(self.0);
+    }
+}
+
+/// In a container as AgencyStack names it, with the stand-in for Frappe's module, which logs in and sends as Frappe does.
+fn a_site_of_frappe(server: &Server) {
+    const SITE: &str = "erp.example.com";
+    let bench = tempfile::tempdir().unwrap();
+    let at = bench.path();
+    open(at, 0o755);
+    fs::create_dir_all(at.join("sites").join(SITE)).unwrap();
+    fs::create_dir_all(at.join("env/bin")).unwrap();
+    std::os::unix::fs::symlink("/usr/bin/python3", at.join("env/bin/python")).unwrap();
+    fs::copy(tests_file("tools/frappe/frappe.py"), at.join("frappe.py")).unwrap();
+    let _gone = Container("default_erpnext");
+    let home = "/home/frappe/frappe-bench";
+    docker(&[
+        "run",
+        "-d",
+        "--name",
+        "default_erpnext",
+        "--add-host",
+        &format!("mail.example.com:{HOST}"),
+        "-v",
+        &format!("{}:{home}", at.display()),
+        "-e",
+        &format!("PYTHONPATH={home}"),
+        "-e",
+        &format!("FRAPPE_DATABASE={home}/database.json"),
+        "-e",
+        "FRAPPE_LOGS_IN=1",
+        "--entrypoint",
+        "sleep",
+        "ghcr.io/mailu/admin:2024.06.57",
+        "infinity",
+    ]);
+    let database = || -> Value {
+        serde_json::from_str(&fs::read_to_string(at.join("database.json")).unwrap()).unwrap()
+    };
+
+    let dry = says(server, &["erpnext", SITE, "--dry-run"], 0);
+    are(
+        &dry,
+        &[
+            ("mailbox", "create"),
+            ("token", "create"),
+            ("settings", "create"),
+        ],
+    );
+    assert!(!at.join("database.json").exists());
+
+    let watch = Watch::begin();
+    let done = says(server, &["erpnext", SITE], 0);
+    let account = database()["Mailu Outgoing"].clone();
+    let token = account["password"].as_str().unwrap().to_owned();
+    watch.shows_none_of(&[&token]);
+    assert_eq!(
+        (&done["performed"], &done["proof"]),
+        (&true.into(), &"arrived".into()),
+        "{done}"
+    );
+    assert_eq!(account["smtp_server"], "mail.example.com");
+    assert_eq!(
+        tokens("erpnext@example.com").unwrap(),
+        [format!("agencystack:erpnext:default:{SITE}")]
+    );
+
+    let again = says(server, &["erpnext", SITE], 0);
+    assert_eq!(
+        (&again["changed"], &again["proof"]),
+        (&false.into(), &"arrived".into()),
+        "{again}"
+    );
+    let rotated = says(server, &["erpnext", SITE, "--rotate"], 0);
+    assert_eq!(rotated["proof"], "arrived", "{rotated}");
+    assert_ne!(database()["Mailu Outgoing"]["password"], *token);
+
+    // Where Frappe cannot log in, nothing is kept.
+    let before = database();
+    let wrong = says(
+        server,
+        &[
+            "erpnext",
+            "erp.other.example",
+            "--container",
+            "default_erpnext",
+        ],
+        2,
+    );
+    assert_eq!(wrong["error"]["code"], "erpnext.refused");
+    assert_eq!(database(), before);
+
+    let removed = says(server, &["erpnext", SITE, "--remove"], 0);
+    assert_eq!(removed["performed"], true, "{removed}");
+    assert_eq!(database()["Mailu Outgoing"]["enable_outgoing"], 0);
+    assert!(
+        tokens("erpnext@example.com")
+            .unwrap()
+            .iter()
+            .all(|comment| !comment.ends_with(SITE))
+    );
 }

@@ -23,6 +23,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Integrate) -> Re
     options.wish.incoming = args.incoming;
     options.path = args.path;
     options.format = args.format;
+    options.container = args.container;
     options.restart = args.restart;
     options.ca = args.ca;
     options.only = args.only;

@@ -3,7 +3,66 @@
 use super::registry::{App, Form, Merge, Starttls};
 use super::value::{Map, Value};
 use super::{Profile, Tls, quote};
-use crate::error::Error;
+use crate::engine::{Container, State};
+use crate::error::{Error, ErrorKind};
+
+/// Where bench lies in the images of Frappe and of `AgencyStack`.
+pub const BENCH: &str = "/home/frappe/frappe-bench";
+
+/// The container that runs the site `site` of a client: `CLIENT_erpnext`, `erpnext_SITE` with underscores for dots, the name of
+/// `AgencyStack`'s older installer, or the only one whose image is Frappe's and whose name says backend.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`], `erpnext.no_container`.
+pub fn backend<'a>(
+    containers: &'a [Container],
+    client: &str,
+    site: &str,
+) -> Result<&'a Container, Error> {
+    let running: Vec<&Container> = containers
+        .iter()
+        .filter(|one| one.state == State::Running)
+        .collect();
+    let underscored = site.replace('.', "_");
+    let names = [
+        format!("{client}_erpnext_{underscored}"),
+        format!("erpnext_{underscored}"),
+        format!("{client}_erpnext"),
+        "agency_stack_erpnext_backend".to_owned(),
+    ];
+    let named = names
+        .iter()
+        .find_map(|name| running.iter().find(|one| one.name == *name));
+    if let Some(found) = named {
+        return Ok(found);
+    }
+    let likely: Vec<&&Container> = running
+        .iter()
+        .filter(|one| {
+            let is_frappe = one.image.contains("erpnext") || one.image.contains("frappe");
+            is_frappe && (one.service.as_deref() == Some("backend") || one.name.contains("backend"))
+        })
+        .collect();
+    if let [one] = likely[..] {
+        return Ok(one);
+    }
+    let error = Error::new(
+        ErrorKind::NotFound,
+        "erpnext.no_container",
+        format!(
+            "find the ERPNext site {site}: no container is called {}",
+            names[1]
+        ),
+    )
+    .hint("name it: `--container NAME`");
+    Err(if likely.is_empty() {
+        error.hint("`docker ps` lists the containers of this host")
+    } else {
+        let all: Vec<&str> = likely.iter().map(|one| one.name.as_str()).collect();
+        error.hint(format!("there are: {}", all.join(", ")))
+    })
+}
 
 pub(super) const APP: App = App {
     name: "erpnext",
@@ -142,6 +201,8 @@ fn script(profile: &Profile) -> Result<String, Error> {
 }
 
 const PROGRAM: &str = r#"NAME = FIELDS["email_account_name"]
+# SITE [look | send TO SUBJECT | off ACCOUNT]; without a word, the account is made or changed.
+MODE = sys.argv[2] if len(sys.argv) > 2 else "set"
 
 # Frappe looks for its logs from there.
 if os.path.isdir("sites"):
@@ -168,10 +229,7 @@ def differing(account):
     return found
 
 
-frappe.init(site=sys.argv[1], sites_path=".")
-frappe.connect()
-try:
-    frappe.set_user("Administrator")
+def set_up(save):
     # An address has one account only; the last name is that of AgencyStack's older installer.
     name = next((name for name in (
         frappe.db.exists("Email Account", NAME),
@@ -184,7 +242,7 @@ try:
         account = frappe.new_doc("Email Account")
         account.set("email_account_name", NAME)
     changed = differing(account)
-    if changed:
+    if changed and save:
         for field in changed:
             account.set(field, FIELDS[field])
         account.save()
@@ -194,7 +252,35 @@ try:
             sys.exit("Frappe did not keep " + ", ".join(lost) + " of the Email Account " + account.name
                      + ": its Email Domain may have other values; nothing was changed")
         frappe.db.commit()
-    print(json.dumps({"account": account.name, "changed": changed}))
+    return {"account": account.name or NAME, "changed": changed, "created": not name}
+
+
+def switch_off(name):
+    if not frappe.db.exists("Email Account", name):
+        return {"account": name, "changed": []}
+    account = frappe.get_doc("Email Account", name)
+    changed = [field for field in ("enable_outgoing", "default_outgoing", "enable_incoming", "default_incoming") if account.get(field)]
+    for field in changed:
+        account.set(field, 0)
+    if changed:
+        account.save()
+        frappe.db.commit()
+    return {"account": name, "changed": changed}
+
+
+frappe.init(site=sys.argv[1], sites_path=".")
+frappe.connect()
+try:
+    frappe.set_user("Administrator")
+    if MODE == "send":
+        frappe.sendmail(recipients=[sys.argv[3]], subject=sys.argv[4], message="A test message.", now=True)
+        frappe.db.commit()
+        said = {"sent": True}
+    elif MODE == "off":
+        said = switch_off(sys.argv[3])
+    else:
+        said = set_up(MODE == "set")
+    print(json.dumps(said))
 finally:
     frappe.destroy()
 "#;

@@ -7,7 +7,7 @@ mod calcom;
 mod chatwoot;
 mod discourse;
 mod documenso;
-mod frappe;
+pub mod frappe;
 mod generic;
 mod ghost;
 mod gitea;

@@ -5,6 +5,7 @@
 //! on: what is there already is found by the comment of the token, the record and the app's own settings.
 
 mod account;
+mod frappe;
 mod proof;
 mod record;
 mod settings;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::engine::Docker;
 use super::files::{self, Disk};
 use super::listmonk::Listmonk;
 use super::root::Mailu;
@@ -50,6 +52,8 @@ pub struct IntegrateOptions {
     pub path: Option<PathBuf>,
     /// In which form the settings are written.
     pub format: Option<String>,
+    /// `ERPNext`: the container that runs the site; without it, it is looked for.
+    pub container: Option<String>,
     /// A container to restart when its settings have changed.
     pub restart: Option<String>,
     /// A file with authorities (PEM) that the app does not know by itself.
@@ -163,6 +167,11 @@ pub struct Integrated {
 enum Target {
     WordPress(Box<WordPressSite>, WordPressOptions),
     Listmonk(Box<Listmonk>, listmonk::Options),
+    /// A site in Frappe's container.
+    Frappe {
+        container: String,
+        site: String,
+    },
     /// Settings in a file that has others, too.
     File(&'static App, PathBuf),
     /// Settings in a file of their own, among the secrets.
@@ -179,6 +188,7 @@ impl Target {
         match self {
             Self::WordPress(..) => "WordPress",
             Self::Listmonk(..) => "Listmonk",
+            Self::Frappe { .. } => "ERPNext",
             Self::File(app, _) | Self::Own(app, _) => app.title,
         }
     }
@@ -312,6 +322,12 @@ impl Work<'_> {
         name_of(&self.options.app).unwrap_or("app")
     }
 
+    /// As AgencyStack calls whom the deployment belongs to.
+    fn client(&self) -> &str {
+        let client = self.config.client.as_ref();
+        client.map_or("default", |client| client.as_str())
+    }
+
     /// Finds the app.
     fn target(&self) -> Result<Target, Error> {
         let path = self.options.path.clone();
@@ -346,13 +362,11 @@ impl Work<'_> {
                 Target::WordPress(Box::new(self.mailu.wordpress_site(&target)?), more)
             }
             "listmonk" => {
-                let id = self.options.site.clone().unwrap_or_else(|| {
-                    self.config
-                        .client
-                        .as_ref()
-                        .map_or("default", |client| client.as_str())
-                        .to_owned()
-                });
+                let id = self
+                    .options
+                    .site
+                    .clone()
+                    .unwrap_or_else(|| self.client().to_owned());
                 let (listmonk, instance) = if let Some((url, user, secret)) = &self.options.api {
                     let ca = self.options.ca.as_deref();
                     (
@@ -367,6 +381,18 @@ impl Work<'_> {
                 let mut more = listmonk::Options::new(instance);
                 more.only = self.options.only;
                 Target::Listmonk(Box::new(listmonk), more)
+            }
+            "erpnext" if path.is_none() && self.options.site.is_some() => {
+                let site = self.options.site.clone().unwrap_or_default();
+                let container = if let Some(name) = &self.options.container {
+                    name.clone()
+                } else {
+                    let all = Docker::connect()?.containers()?;
+                    apps::frappe::backend(&all, self.client(), &site)?
+                        .name
+                        .clone()
+                };
+                Target::Frappe { container, site }
             }
             name => {
                 let app = apps::by_name(name)?;

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use rand_core::{OsRng, RngCore as _};
+
+use super::frappe;
 use super::{Integrated, Proof, Target, Work};
 use crate::apps::{Profile, Sender};
 use crate::error::Error;
@@ -37,15 +40,12 @@ impl Work<'_> {
                 }
                 done.proof = Proof::Sent;
                 said(&format!("waiting for it in {}", sender.login));
-                match self.arrived(&sender.login.to_string(), &sent.mark)? {
-                    Ok(()) => done.proof = Proof::Arrived,
-                    Err(why) => done.findings.push(
-                        Finding::warning("app.not_arrived", &done.login, why).hint(format!(
-                            "`mailu logs {} --tail 50 smtp` says where it is",
-                            self.config.options()
-                        )),
-                    ),
-                }
+                self.has_arrived(
+                    &sender.login.to_string(),
+                    "X-Agency-Probe",
+                    &sent.mark,
+                    done,
+                )?;
             }
             Target::Listmonk(listmonk, more) => {
                 let record = self
@@ -71,28 +71,54 @@ impl Work<'_> {
                     done.proof = Proof::Sent;
                 }
             }
+            Target::Frappe { container, site } => {
+                let login = sender.login.to_string();
+                let mark = format!("Test message of {site} ({:016x})", OsRng.next_u64());
+                said(&format!("having {site} send to {login}"));
+                frappe::ask(container, site, profile, &["send", &login, &mark])?;
+                done.proof = Proof::Sent;
+                said(&format!("waiting for it in {login}"));
+                self.has_arrived(&login, "Subject", &mark, done)?;
+            }
             Target::File(..) | Target::Own(..) => {}
         }
         Ok(())
     }
 
+    fn has_arrived(
+        &self,
+        login: &str,
+        field: &str,
+        mark: &str,
+        done: &mut Integrated,
+    ) -> Result<(), Error> {
+        if let Err(why) = self.arrived(login, field, mark)? {
+            let hint = format!(
+                "`mailu logs {} --tail 50 smtp` says where it is",
+                self.config.options()
+            );
+            done.findings
+                .push(Finding::warning("app.not_arrived", &done.login, why).hint(hint));
+        } else {
+            done.proof = Proof::Arrived;
+        }
+        Ok(())
+    }
+
     /// Waits for a message with this mark in a mailbox of the server, and takes it away; or says why it did not come.
-    pub(super) fn arrived(&self, login: &str, mark: &str) -> Result<Result<(), String>, Error> {
+    pub(super) fn arrived(
+        &self,
+        login: &str,
+        field: &str,
+        mark: &str,
+    ) -> Result<Result<(), String>, Error> {
         let docker = Docker::connect()?;
         let all = docker.project(&status::project(self.layout, &self.config))?;
         let Some(imap) = pause::running(&all, "imap") else {
             return Ok(Err("imap does not run, so nobody can look".to_owned()));
         };
         let search = [
-            "doveadm",
-            "search",
-            "-u",
-            login,
-            "mailbox",
-            "*",
-            "header",
-            "X-Agency-Probe",
-            mark,
+            "doveadm", "search", "-u", login, "mailbox", "*", "header", field, mark,
         ];
         let until = Instant::now() + ARRIVAL;
         loop {

@@ -34,6 +34,9 @@ pub(super) struct Known {
     pub(super) incoming: bool,
     #[serde(default)]
     pub(super) only: bool,
+    pub(super) container: Option<String>,
+    /// Frappe's document.
+    pub(super) account: Option<String>,
     pub(super) listmonk: Option<listmonk::Record>,
     /// Made by us, and taken away with it.
     #[serde(default)]
@@ -54,6 +57,7 @@ impl Known {
         options.only |= self.only;
         options.path = options.path.take().or_else(|| self.path.clone());
         options.ca = options.ca.take().or_else(|| self.ca.clone());
+        options.container = options.container.take().or_else(|| self.container.clone());
         options.format = options.format.take().or_else(|| self.format.clone());
     }
 
