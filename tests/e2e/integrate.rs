@@ -116,6 +116,7 @@ fn an_app_is_connected_once_and_taken_out_again() {
     let more = [&LIGHT[..], &BARE].concat();
     let server = Server::with_files(Root::new(), &more).install();
     by_a_file(&server);
+    edited_meanwhile(&server);
     a_site_of_wordpress(&server);
     a_site_of_frappe(&server);
     if load::full() {
@@ -335,6 +336,29 @@ fn by_a_file(server: &Server) {
     assert!(!kept.exists());
     let gone = says(server, &["ghost", "--remove"], 2);
     assert_eq!(gone["error"]["code"], "app.not_connected");
+}
+
+/// What somebody has changed in the file meanwhile is not taken away with ours.
+fn edited_meanwhile(server: &Server) {
+    let file = server.root.beside("edited.json", THERE);
+    let path = file.to_str().unwrap();
+    says(server, &["ghost", "edited", "--path", path], 0);
+    let text = fs::read_to_string(&file)
+        .unwrap()
+        .replace("systemd", "docker");
+    fs::write(&file, text).unwrap();
+    says(server, &["ghost", "edited", "--rotate"], 0);
+    let refused = says(server, &["ghost", "edited", "--remove"], 2);
+    assert_eq!(refused["error"]["code"], "app.edited");
+    assert!(fs::read_to_string(&file).unwrap().contains("docker"));
+    assert_eq!(tokens("ghost@example.com").unwrap().len(), 1);
+    // As it says how to go on.
+    let before = server.root.layout().secret("app_ghost_edited.before");
+    assert_eq!(fs::read_to_string(&before).unwrap(), THERE);
+    fs::remove_file(&before).unwrap();
+    says(server, &["ghost", "edited", "--remove"], 0);
+    assert!(fs::read_to_string(&file).unwrap().contains("docker"));
+    assert_eq!(tokens("ghost@example.com").unwrap().len(), 0);
 }
 
 fn a_site_of_wordpress(server: &Server) {

@@ -203,6 +203,8 @@ struct Work<'a> {
     options: IntegrateOptions,
     key: String,
     known: BTreeMap<String, Known>,
+    /// Held from before the record was read, so that two runs do not write over each other's.
+    _alone: lock::Locks,
 }
 
 impl Mailu {
@@ -277,6 +279,10 @@ impl Mailu {
             Some(site) => format!("{app}_{site}"),
             None => app.to_owned(),
         };
+        let mut alone = lock::Locks::none();
+        if !options.dry_run {
+            alone.add(&layout.file(".mailu/apps.lock"))?;
+        }
         let path = known_file(layout);
         let known: BTreeMap<String, Known> = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| {
@@ -302,6 +308,7 @@ impl Mailu {
             options,
             key,
             known,
+            _alone: alone,
         })
     }
 }
@@ -424,13 +431,6 @@ impl Work<'_> {
     fn connect(&mut self, said: &mut dyn FnMut(&str)) -> Result<Integrated, Error> {
         let sender = self.sender()?;
         let target = self.target()?;
-        let _alone = if self.options.dry_run {
-            lock::Locks::none()
-        } else {
-            let mut locks = lock::Locks::none();
-            locks.add(&self.layout.file(".mailu/apps.lock"))?;
-            locks
-        };
         let mut done = Integrated {
             app: self.app().to_owned(),
             site: self.options.site.clone(),
@@ -516,10 +516,6 @@ impl Work<'_> {
             });
         };
         let dry = self.options.dry_run;
-        let mut locks = lock::Locks::none();
-        if !dry {
-            locks.add(&self.layout.file(".mailu/apps.lock"))?;
-        }
         let mut done = Integrated {
             app: self.app().to_owned(),
             site: self.options.site.clone(),

@@ -25,6 +25,12 @@ pub(super) struct Known {
     pub(super) file: Option<PathBuf>,
     /// The hash of that file as we wrote it.
     pub(super) written: Option<String>,
+    /// The hash of what that took the place of: there still, where a run was killed in between.
+    #[serde(default)]
+    pub(super) replaced: Option<String>,
+    /// Whether somebody else has changed the file between two changes of ours: then what it was at first does not come back.
+    #[serde(default)]
+    pub(super) edited: bool,
     pub(super) path: Option<PathBuf>,
     pub(super) ca: Option<PathBuf>,
     pub(super) from_name: Option<String>,

@@ -148,6 +148,10 @@ impl Work<'_> {
                     if known.written.is_none() || !before.exists() {
                         self.write_secret(&before, there.as_bytes())?;
                     }
+                    let now = Some(sha256(there.as_bytes()));
+                    known.edited |=
+                        known.written.is_some() && known.written != now && known.replaced != now;
+                    known.replaced = now;
                     known.written = Some(sha256(settings.text.as_bytes()));
                     self.keep(known)?;
                     rewrite(path, settings.text.as_bytes())?;
@@ -270,7 +274,8 @@ impl Work<'_> {
                 let there =
                     fs::read_to_string(path).map_err(|error| files::failed("read", path, error))?;
                 let before = self.before_file();
-                if known.written.as_deref() == Some(sha256(there.as_bytes()).as_str())
+                if !known.edited
+                    && known.written.as_deref() == Some(sha256(there.as_bytes()).as_str())
                     && before.exists()
                 {
                     let was =
@@ -284,6 +289,12 @@ impl Work<'_> {
                     let without = apps::unmerge_env(&there)
                         .ok()
                         .filter(|without| *without != there);
+                    if without.is_none() && !before.exists() {
+                        // As the refusal below says how to go on.
+                        done.notes
+                            .push(format!("{} is left as it is", path.display()));
+                        return Ok(());
+                    }
                     let Some(without) = without else {
                         return Err(Error::new(
                             ErrorKind::Conflict,
