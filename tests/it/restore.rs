@@ -283,11 +283,16 @@ fn what_mailu_backup_wrote_comes_back() {
     restore(&other, &file, &["--exact"]).expect_code(0);
     inventory(&other.path()).assert_same(&wanted, "a backup over something");
 
-    // One byte anywhere else than where it was, and nothing is touched.
+    // A bit anywhere is another, and nothing is touched.
     let bytes = std::fs::read(&file).unwrap();
+    let whole = zstd::decode_all(bytes.as_slice()).unwrap();
     for at in (0..bytes.len()).step_by(bytes.len() / 20) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
+        // A few mean nothing to who unpacks it: what is in it is the same.
+        if zstd::decode_all(damaged.as_slice()).is_ok_and(|all| all == whole) {
+            continue;
+        }
         let path = root.path().parent().unwrap().join("damaged.tar.zst");
         std::fs::write(&path, damaged).unwrap();
         restore(&other, &path, &[]).expect_code(2);

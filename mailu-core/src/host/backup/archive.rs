@@ -414,14 +414,14 @@ impl Writer {
     ) -> Result<(), Error> {
         let mut from = Summing {
             from: from.take(size),
-            sum: Sha256::new(),
+            sum: Some(Sha256::new()),
             count: 0,
         };
         let mut member = self.content(path, attributes, size, &mut from)?;
         if from.count != size {
             return Err(shrunk(&member.path, from.count, size));
         }
-        member.sha256 = Some(hex(from.sum));
+        member.sha256 = from.sum.map(hex);
         self.note(&member)
     }
 
@@ -544,15 +544,16 @@ fn as_path(bytes: &[u8]) -> &Path {
 
 struct Summing<R> {
     from: R,
-    sum: Sha256,
+    /// Nothing, where only bytes are counted.
+    sum: Option<Sha256>,
     count: u64,
 }
 
 impl<R: Read> Read for Summing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(buffer)?;
-        if let Some(read) = buffer.get(..count) {
-            self.sum.update(read);
+        if let (Some(sum), Some(read)) = (&mut self.sum, buffer.get(..count)) {
+            sum.update(read);
         }
         self.count += count as u64;
         Ok(count)
@@ -606,6 +607,10 @@ pub(in crate::host) struct Open {
     path: PathBuf,
     pub(in crate::host) size: u64,
     pub(in crate::host) encrypted: bool,
+    /// Whether its form has a sum over all that is in it, which whoever unpacks it compares.
+    summed: bool,
+    /// For what `stamp` looks at; reading has a handle of its own.
+    file: File,
     stream: Ahead,
 }
 
@@ -641,6 +646,7 @@ impl Open {
         if !metadata.is_file() {
             return Err(refused(path, "backup.not_a_file", "it is not a file"));
         }
+        let handle = file.try_clone().map_err(failed)?;
         let mut file = BufReader::with_capacity(1 << 18, file);
         let encrypted = begins_with(&mut file, b"age-encryption.org/").map_err(failed)?;
         let stream: Box<dyn Read + Send> = if encrypted {
@@ -649,12 +655,18 @@ impl Open {
             Box::new(file)
         };
         let mut stream = BufReader::with_capacity(1 << 18, stream);
-        let stream = if begins_with(&mut stream, &[0x28, 0xb5, 0x2f, 0xfd])
+        let (stream, summed) = if begins_with(&mut stream, &[0x28, 0xb5, 0x2f, 0xfd])
             .map_err(|error| broken(path, error))?
         {
-            Ahead::new(zstd::Decoder::with_buffer(stream).map_err(failed)?)
+            // RFC 8878, 3.1.1.1.1: the flag is in the byte after the magic number. Whoever packs an archive anew may leave the sum out.
+            let flags = stream.buffer().get(4).copied().unwrap_or_default();
+            let summed = encrypted || flags & 0x04 != 0;
+            let decoder = zstd::Decoder::with_buffer(stream).map_err(failed)?;
+            (Ahead::new(decoder), summed)
         } else if begins_with(&mut stream, &[0x1f, 0x8b]).map_err(failed)? {
-            Ahead::new(flate2::bufread::MultiGzDecoder::new(stream))
+            // RFC 1952, 2.3.1: there is always one.
+            let decoder = flate2::bufread::MultiGzDecoder::new(stream);
+            (Ahead::new(decoder), true)
         } else {
             return Err(refused(
                 path,
@@ -667,7 +679,23 @@ impl Open {
             path: path.to_path_buf(),
             size: metadata.len(),
             encrypted,
+            summed,
+            file: handle,
             stream,
+        })
+    }
+
+    /// What changes when somebody writes to the file, or puts another one in its place.
+    fn stamp(file: &File, path: &Path) -> Result<Stamp, Error> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = file
+            .metadata()
+            .map_err(|error| files::failed("read", path, error))?;
+        Ok(Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
         })
     }
 
@@ -869,37 +897,80 @@ fn decrypted(
     Ok(Box::new(stream))
 }
 
+/// Which state of which file was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+/// That an archive was read to its end and is as it was written: whoever reads it again need not compute its files' sums anew, as long as
+/// nobody has touched it, and the sum that its form has over everything is right again.
+#[derive(Debug, Clone)]
+pub(in crate::host) struct Proof {
+    stamp: Stamp,
+    end: End,
+    /// Over the lines as they ought to be, without the sums of files.
+    outlines: String,
+}
+
 /// What a reader does with each member that is not refused.
 pub(in crate::host) type Visit<'v> = dyn FnMut(&Member, &mut dyn Read) -> Result<(), Error> + 'v;
 
 /// Reads the archive at `path` from its beginning to its end, hands over each member of a deployment, and returns what it is once all of it
 /// has turned out to be as it was written.
 ///
-/// `visit` gets members before the whole is known to be good: whoever acts on them reads it once without.
+/// `visit` gets members before the whole is known to be good: whoever acts on them reads it once without, and gives the proof that this
+/// was.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Corrupt`] for whatever is wrong with it, `backup.locked` and `backup.wrong_key` where a key is missing or wrong.
+/// [`ErrorKind::Corrupt`] for whatever is wrong with it, `backup.locked` and `backup.wrong_key` where a key is missing or wrong,
+/// `backup.changed` where it is not what was proven.
 pub(in crate::host) fn read(
     path: &Path,
     keys: &Keys,
+    proof: Option<&Proof>,
     visit: &mut Visit<'_>,
-) -> Result<Verified, Error> {
+) -> Result<(Verified, Proof), Error> {
     let open = Open::new(path, keys)?;
-    let (size, encrypted) = (open.size, open.encrypted);
+    let (size, encrypted, summed) = (open.size, open.encrypted, open.summed);
+    let file = open
+        .file
+        .try_clone()
+        .map_err(|error| files::failed("read", path, error))?;
+    let stamp = Open::stamp(&file, path)?;
     let mut reading = Reading::new(path);
+    reading.known = proof.is_some_and(|proof| summed && proof.stamp == stamp);
     open.each(&mut |entry, content| reading.next(&entry, content, visit))?;
     let (Some(head), Some(end)) = (reading.head, reading.end) else {
         return Err(refused(path, "backup.truncated", "it has no end")
             .hint("take another one: `mailu backup list` shows which there are"));
     };
-    Ok(Verified {
+    let found = Proof {
+        stamp,
+        end: end.clone(),
+        outlines: hex(reading.outlines),
+    };
+    let same = proof.is_none_or(|proof| {
+        proof.end.files_sha256 == found.end.files_sha256 && proof.outlines == found.outlines
+    });
+    if !same || Open::stamp(&file, path)? != stamp {
+        return Err(
+            refused(path, "backup.changed", "it was changed while it was read")
+                .hint("run the same command again once nothing writes to it"),
+        );
+    }
+    let verified = Verified {
         file: path.to_path_buf(),
         size,
         encrypted,
         head,
         end,
-    })
+    };
+    Ok((verified, found))
 }
 
 /// The head of the archive at `path`, without looking at the rest.
@@ -953,8 +1024,12 @@ struct Reading<'p> {
     head: Option<Head>,
     end: Option<End>,
     rules: Rules,
+    /// Whether files have the sums that they ought to have, which then are not computed.
+    known: bool,
     /// Over the lines as they ought to be.
     sum: Sha256,
+    /// The same, without the sums of files.
+    outlines: Sha256,
     /// Over the lines as they are.
     listed: Option<String>,
     members: u64,
@@ -974,7 +1049,9 @@ impl<'p> Reading<'p> {
             head: None,
             end: None,
             rules: Rules::default(),
+            known: false,
             sum: Sha256::new(),
+            outlines: Sha256::new(),
             listed: None,
             members: 0,
             files: 0,
@@ -984,6 +1061,7 @@ impl<'p> Reading<'p> {
             different: None,
         }
     }
+
     fn next(
         &mut self,
         entry: &Entry,
@@ -1034,7 +1112,7 @@ impl<'p> Reading<'p> {
             member.size = entry.size;
             let mut content = Summing {
                 from: content,
-                sum: Sha256::new(),
+                sum: (!self.known).then(Sha256::new),
                 count: 0,
             };
             visit(&member, &mut content)?;
@@ -1042,7 +1120,7 @@ impl<'p> Reading<'p> {
             if content.count != entry.size {
                 return Err(broken(path, io::ErrorKind::UnexpectedEof.into()));
             }
-            member.sha256 = Some(hex(content.sum));
+            member.sha256 = content.sum.map(hex);
             self.files += 1;
             self.bytes += member.size;
             self.messages += u64::from(member.is_message());
@@ -1050,9 +1128,19 @@ impl<'p> Reading<'p> {
             visit(&member, &mut io::empty())?;
         }
         self.members += 1;
-        let mut line = serde_json::to_vec(&member)
-            .map_err(|error| refused(path, "backup.damaged", "a name in it").source(error))?;
-        line.push(b'\n');
+        let line_of = |member: &Member| {
+            let mut line = serde_json::to_vec(member)
+                .map_err(|error| refused(path, "backup.damaged", "a name in it").source(error))?;
+            line.push(b'\n');
+            Ok::<_, Error>(line)
+        };
+        let sha256 = member.sha256.take();
+        self.outlines.update(line_of(&member)?);
+        if self.known {
+            return Ok(());
+        }
+        member.sha256 = sha256;
+        let line = line_of(&member)?;
         self.sum.update(&line);
         if let Some(lines) = &mut self.lines {
             lines.push((member.path, line));
@@ -1087,14 +1175,14 @@ impl<'p> Reading<'p> {
     fn list(&mut self, content: &mut dyn Read) -> Result<(), Error> {
         let mut content = Summing {
             from: content,
-            sum: Sha256::new(),
+            sum: Some(Sha256::new()),
             count: 0,
         };
         if let Some(lines) = self.lines.take() {
             self.different = self.compared(&lines, &mut content)?;
         }
         io::copy(&mut content, &mut io::sink()).map_err(|error| broken(self.path, error))?;
-        self.listed = Some(hex(content.sum));
+        self.listed = content.sum.map(hex);
         Ok(())
     }
 
@@ -1123,7 +1211,7 @@ impl<'p> Reading<'p> {
                 "the list of its files was changed",
             ));
         }
-        if sum != listed
+        if (!self.known && sum != listed)
             || (self.members, self.files, self.messages, self.bytes)
                 != (end.members, end.files, end.messages, end.bytes)
         {
@@ -1143,9 +1231,9 @@ pub(in crate::host) fn verify(
     path: &Path,
     keys: &Keys,
     each: &mut dyn FnMut(u64) -> Result<(), Error>,
-) -> Result<Verified, Error> {
+) -> Result<(Verified, Proof), Error> {
     let mut bytes = 0;
-    let done = read(path, keys, &mut |member, _| {
+    let done = read(path, keys, None, &mut |member, _| {
         bytes += member.size;
         each(bytes)
     });
@@ -1221,5 +1309,120 @@ pub(in crate::host) fn packing(path: &Path, encrypted: bool) -> Result<Packing, 
                 path.display()
             ),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ATTRIBUTES: Attributes = Attributes {
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: 1,
+    };
+
+    fn written(path: &Path, packing: Packing, content: &[u8]) {
+        let head = Head {
+            format: FORMAT,
+            program: "mailu 0".into(),
+            created: "2026-01-01T00:00:00Z".into(),
+            mail_host: "mail.example.com".into(),
+            client: None,
+            email_domains: vec!["example.com".into()],
+            mailu_version: "2024.06".into(),
+            schema_head: None,
+            images: std::collections::BTreeMap::new(),
+            consistent: true,
+        };
+        let mut writer = Writer::begin(path, packing, &Lock::Open, &head).unwrap();
+        let directory = Attributes {
+            mode: 0o755,
+            ..ATTRIBUTES
+        };
+        writer.directory(DEPLOYMENT.as_bytes(), directory).unwrap();
+        writer
+            .file(b"deployment/a", ATTRIBUTES, content.len() as u64, content)
+            .unwrap();
+        writer.finish().unwrap();
+    }
+
+    /// What is given when the archive is read again after `between`, which may say that it looks untouched.
+    fn again(path: &Path, between: impl FnOnce(&mut Proof)) -> Result<Vec<u8>, Error> {
+        let keys = Keys::default();
+        let (_, mut proof) = verify(path, &keys, &mut |_| Ok(())).unwrap();
+        between(&mut proof);
+        let mut out = Vec::new();
+        read(path, &keys, Some(&proof), &mut |_, content| {
+            content.read_to_end(&mut out).unwrap();
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// As if nobody had touched `path` since.
+    fn untouched(proof: &mut Proof, path: &Path) {
+        proof.stamp = Open::stamp(&File::open(path).unwrap(), path).unwrap();
+    }
+
+    /// The archive `path`, with the byte in it that is `from` changed to `to`, packed without a sum or with that of before.
+    fn rotten(path: &Path, with_sum: bool) {
+        let packed = fs::read(path).unwrap();
+        let mut tar = zstd::decode_all(packed.as_slice()).unwrap();
+        let at = tar.windows(3).position(|three| three == b"xyz").unwrap();
+        tar[at] ^= 1;
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(with_sum).unwrap();
+        encoder.write_all(&tar).unwrap();
+        let mut rotten = encoder.finish().unwrap();
+        if with_sum {
+            let length = rotten.len();
+            rotten[length - 4..].copy_from_slice(&packed[packed.len() - 4..]);
+        }
+        fs::write(path, rotten).unwrap();
+    }
+
+    #[test]
+    fn what_was_proven_is_what_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, packing) in [("a.tar.zst", Packing::Zstd), ("a.tar.gz", Packing::Gzip)] {
+            let path = dir.path().join(name);
+            written(&path, packing, b"xyz");
+            assert_eq!(again(&path, |_| {}).unwrap(), b"xyz");
+            // Touched, and the same: its sums are computed again.
+            let same = again(&path, |_| {
+                fs::write(&path, fs::read(&path).unwrap()).unwrap();
+            });
+            assert_eq!(same.unwrap(), b"xyz");
+            // Another one in its place, good in itself.
+            let other = dir.path().join("b.tar.zst");
+            written(&other, packing, b"abc");
+            let error = again(&path, |_| fs::rename(&other, &path).unwrap()).unwrap_err();
+            assert_eq!(error.code(), "backup.changed");
+            // Even if it had the other one's stamp.
+            written(&other, packing, b"abcd");
+            let error = again(&path, |proof| {
+                fs::rename(&other, &path).unwrap();
+                untouched(proof, &path);
+            })
+            .unwrap_err();
+            assert_eq!(error.code(), "backup.changed");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_gives_something_else_the_second_time_is_found_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tar.zst");
+        for (with_sum, code) in [(true, "backup.damaged"), (false, "backup.differs")] {
+            written(&path, Packing::Zstd, b"xyz");
+            let error = again(&path, |proof| {
+                rotten(&path, with_sum);
+                untouched(proof, &path);
+            })
+            .unwrap_err();
+            assert_eq!(error.code(), code, "{error}");
+        }
     }
 }

@@ -273,6 +273,7 @@ impl Mailu {
             }
             Ok(())
         })
+        .map(|(verified, _)| verified)
         .map_err(|error| hints::error(error, self.root()))
     }
 

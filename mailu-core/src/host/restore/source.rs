@@ -1,5 +1,6 @@
 //! What is restored from.
 
+use std::cell::OnceCell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use super::byhand::ByHand;
 use crate::backup::{Head, Kind, Member};
 use crate::error::Error;
 use crate::finding::Finding;
+use crate::host::backup::archive::Proof;
 use crate::host::backup::{Keys, archive};
 use crate::names::{ClientId, MailHost};
 use crate::restore::Archive;
@@ -17,6 +19,8 @@ pub(super) struct Source {
     pub(super) file: PathBuf,
     keys: Keys,
     form: Form,
+    /// That it is as it was written, once that is known.
+    proof: OnceCell<Proof>,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,7 @@ impl Source {
             file: file.to_path_buf(),
             keys: keys.clone(),
             form,
+            proof: OnceCell::new(),
         })
     }
 
@@ -85,7 +90,11 @@ impl Source {
     ) -> Result<Verified, Error> {
         let mut archive = Archive::new(self.file.clone());
         let found = match &self.form {
-            Form::Ours(_) => archive::verify(&self.file, &self.keys, each)?,
+            Form::Ours(_) => {
+                let (found, proof) = archive::verify(&self.file, &self.keys, each)?;
+                let _ = self.proof.set(proof);
+                found
+            }
             Form::ByHand(found) => {
                 let mut members = 0;
                 found.each(&self.file, &self.keys, &mut |member, _| {
@@ -121,10 +130,12 @@ impl Source {
         })
     }
 
-    /// Hands over every member.
+    /// Hands over every member. After [`Source::verify`] only of what was read then.
     pub(super) fn each(&self, visit: &mut Visit<'_>) -> Result<(), Error> {
         match &self.form {
-            Form::Ours(_) => archive::read(&self.file, &self.keys, visit).map(drop),
+            Form::Ours(_) => {
+                archive::read(&self.file, &self.keys, self.proof.get(), visit).map(drop)
+            }
             Form::ByHand(found) => found.each(&self.file, &self.keys, visit),
         }
     }
