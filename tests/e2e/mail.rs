@@ -14,6 +14,8 @@ fn one_command_and_mail_in_and_out_behind_traefik() {
     server.takes_certificate();
     delivers("traefik");
     in_a_browser();
+    crate::docs::from_outside();
+    crate::docs::an_app(&server);
 }
 
 /// The administrator logs in, sees the administration, and then the message in the webmail.

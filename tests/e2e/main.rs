@@ -15,6 +15,7 @@ mod checks;
 mod clients;
 mod delivery;
 mod diagnosed;
+mod docs;
 mod engine;
 mod integrate;
 mod interrupted;

@@ -65,6 +65,7 @@ fn the_readmes_commands_work() {
     assert_eq!(count, 7);
 
     // The network that Traefik needs is the one that is drawn.
+    let readme = std::fs::read_to_string(workspace().join("docs/install.md")).unwrap();
     let toml = root.read("mailu.toml");
     let line = readme
         .lines()

@@ -18,6 +18,7 @@ mod deploy;
 mod deps;
 mod diagnose;
 mod dkim;
+mod docs;
 mod edits;
 mod env;
 mod examples;

@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::support::{INSTALL, Root, tool};
 
 /// NSD with zones, on loopback; ends with the value.
-struct NameServer {
+pub(crate) struct NameServer {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     directory: tempfile::TempDir,
 }
 
 impl NameServer {
-    fn serve(zones: &[(&str, &str)]) -> Self {
+    pub(crate) fn serve(zones: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         // The same port for both may be taken for one of them.

@@ -211,7 +211,11 @@ pub(crate) fn write_atomically(
 }
 
 pub(crate) fn sync_parent(files: &mut dyn Files, path: &Path) -> Result<(), Error> {
-    let parent = path.parent().unwrap_or(path);
+    let parent = match path.parent().unwrap_or(path) {
+        // A bare name is one in the working directory.
+        here if here.as_os_str().is_empty() => Path::new("."),
+        parent => parent,
+    };
     files
         .sync_directory(parent)
         .map_err(|error| failed("sync", parent, error))
