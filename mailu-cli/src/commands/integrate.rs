@@ -27,6 +27,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Integrate) -> Re
     options.restart = args.restart;
     options.ca = args.ca;
     options.only = args.only;
+    options.exempt = args.exempt;
     options.interrupt = args.interrupt;
     options.rotate = args.rotate;
     options.dry_run = args.dry_run;

@@ -5,9 +5,11 @@
 //! on: what is there already is found by the comment of the token, the record and the app's own settings.
 
 mod account;
+mod exempt;
 mod frappe;
 mod proof;
 mod record;
+mod route;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -52,12 +54,15 @@ pub struct IntegrateOptions {
     pub path: Option<PathBuf>,
     /// In which form the settings are written.
     pub format: Option<String>,
-    /// `ERPNext`: the container that runs the site; without it, it is looked for.
+    /// The container that runs the app, where that is not found: `ERPNext`'s site, or an app that is told by a file or an API.
     pub container: Option<String>,
     /// A container to restart when its settings have changed.
     pub restart: Option<String>,
     /// A file with authorities (PEM) that the app does not know by itself.
     pub ca: Option<PathBuf>,
+    /// Whether Mailu's limit of messages does not count for the login: added to `limits.exempt` in `mailu.toml`, or, where we have done that,
+    /// taken out again.
+    pub exempt: Option<bool>,
     /// Listmonk's API: address, name, token. Without it, its database is changed.
     pub api: Option<(String, String, Secret)>,
     /// Listmonk: switch other servers off, which would get a share of the mail.
@@ -97,7 +102,7 @@ pub enum PartAction {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Part {
-    /// `mailbox`, `alias`, `token`, `settings` or `record`.
+    /// `mailbox`, `alias`, `token`, `route`, `exemption`, `settings` or `record`.
     pub kind: String,
     /// Which.
     pub name: String,
@@ -443,13 +448,23 @@ impl Work<'_> {
             findings: Vec::new(),
             notes: Vec::new(),
         };
+        let way = self.way(&target, &sender, &mut done, said)?;
+        if has_errors(&done.findings) {
+            return Ok(done);
+        }
         said(&format!(
             "looking at the accounts of {}",
             self.config.mail_host
         ));
         let aliases = self.accounts(&sender, &target, &mut done)?;
         let (secret, old) = self.token(&sender, &mut done, said)?;
-        let exempt = self.exempt();
+        let exemption = self.exemption(&sender.login)?;
+        self.show_exemption(&sender.login, &exemption, &mut done)?;
+        let exempt = if exemption.exempt {
+            sender.login.to_string()
+        } else {
+            String::new()
+        };
         // In a dry run there may be no token yet; nothing of the app's is compared with it then.
         let placeholder = Secret::new("f".repeat(32));
         let profile = {
@@ -477,6 +492,18 @@ impl Work<'_> {
                 return Ok(done);
             }
             done.proof = Proof::Server;
+        }
+        if !self.options.dry_run {
+            if let Some(way) = &way {
+                self.make_way(way, &sender, &mut done, said)?;
+                if has_errors(&done.findings) {
+                    return Ok(done);
+                }
+            }
+            self.exempt(&sender, &exemption, &mut done, said)?;
+            if has_errors(&done.findings) {
+                return Ok(done);
+            }
         }
         self.settings(&target, &profile, aliases, &mut done, said)?;
         done.changed = done
@@ -565,6 +592,8 @@ impl Work<'_> {
                     .delete_account(self.layout, Kind::Alias, alias, false)?;
             }
         }
+        self.no_more_way(&known, &mut done, said)?;
+        self.limit_again(&known, &mut done, said)?;
         if dry {
             return Ok(done);
         }

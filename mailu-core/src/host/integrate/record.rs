@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{IntegrateOptions, Integrated, Part, PartAction, Target, Work};
-use crate::apps::{self, Entry, Sender, listmonk};
+use crate::apps::{self, Entry, Sender, listmonk, route};
 use crate::error::{Error, ErrorKind};
 use crate::host::files::{self, Disk};
 use crate::host::observe;
@@ -15,6 +15,10 @@ use crate::paths::Layout;
 
 /// What is remembered of an app. There is no secret in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is remembered by itself"
+)]
 pub(super) struct Known {
     pub(super) app: String,
     pub(super) site: Option<String>,
@@ -40,6 +44,18 @@ pub(super) struct Known {
     pub(super) incoming: bool,
     #[serde(default)]
     pub(super) only: bool,
+    /// Whether the login is to be free of Mailu's limit.
+    #[serde(default)]
+    pub(super) exempt: Option<bool>,
+    /// The login that is in `limits.exempt` because of this app.
+    #[serde(default)]
+    pub(super) exempted: Option<String>,
+    /// Whether that list is being changed: a run that was killed is finished by the next.
+    #[serde(default)]
+    pub(super) exempting: bool,
+    /// The way to the server that was made for its containers.
+    #[serde(default)]
+    pub(super) route: Option<route::Route>,
     pub(super) container: Option<String>,
     /// Frappe's document.
     pub(super) account: Option<String>,
@@ -61,6 +77,7 @@ impl Known {
         wish.tls = wish.tls.or(self.tls);
         wish.incoming |= self.incoming;
         options.only |= self.only;
+        options.exempt = options.exempt.or(self.exempt);
         options.path = options.path.take().or_else(|| self.path.clone());
         options.ca = options.ca.take().or_else(|| self.ca.clone());
         options.container = options.container.take().or_else(|| self.container.clone());
@@ -74,6 +91,7 @@ impl Known {
         self.tls = options.wish.tls;
         self.incoming = options.wish.incoming;
         self.only = options.only;
+        self.exempt = options.exempt;
         self.path = options.path.as_ref().map(absolute);
         self.ca = options.ca.as_ref().map(absolute);
         self.format.clone_from(&options.format);

@@ -250,7 +250,8 @@ impl Work<'_> {
                 done.notes.push(format!(
                     "the Email Account {account} stays in Frappe, switched off: messages refer to it"
                 ));
-                if !dry {
+                // Nothing was changed there yet, where a run was killed before.
+                if !dry && known.account.is_some() {
                     let login: EmailAddress = known.login.parse().map_err(|_| {
                         Error::new(
                             ErrorKind::Corrupt,
