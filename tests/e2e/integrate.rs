@@ -217,9 +217,26 @@ fn by_a_file(server: &Server) {
     assert_eq!(accounts(), before);
     assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
 
+    // AgencyStack's own lists, as its installers leave them.
+    let components = server.root.path().join("installed_components.txt");
+    fs::write(&components, "Docker\nGhost\n").unwrap();
+    let page = server.root.path().join("integrations/docs/email.md");
+    fs::create_dir_all(page.parent().unwrap()).unwrap();
+    let theirs = "# AgencyStack Email Integration\n\n## Applied Integrations\n\n### WordPress\n\n- **Version**: 1.0.1\n\n";
+    fs::write(&page, theirs).unwrap();
+
     let watch = Watch::begin();
     let done = says(server, &args, 0);
     watch.shows_none_of(&[&ghost(&file).1]);
+    assert_eq!(
+        fs::read_to_string(&components).unwrap(),
+        "Docker\nGhost\nMailu\n"
+    );
+    let told = fs::read_to_string(&page).unwrap();
+    assert!(
+        told.starts_with(theirs) && told.contains("### Ghost\n\n- **Version**: unknown\n"),
+        "{told}"
+    );
     are(
         &done,
         &[
@@ -283,6 +300,7 @@ fn by_a_file(server: &Server) {
         (&false.into(), &false.into())
     );
     assert_eq!(fs::read(&file).unwrap(), text);
+    assert_eq!(fs::read_to_string(&page).unwrap(), told);
 
     // Another token, and the old one is worth nothing.
     let rotated = says(server, &["ghost", "--rotate"], 0);
@@ -335,6 +353,8 @@ fn by_a_file(server: &Server) {
     assert_eq!(hands_in(&login, &other, &login).0, Some(535));
     assert_eq!(accounts()["alias"], before["alias"]);
     assert_eq!(fs::read_to_string(&state).unwrap(), "");
+    assert_eq!(fs::read_to_string(&page).unwrap(), theirs);
+    assert_eq!(fs::read_to_string(&components).unwrap(), "Docker\nGhost\n");
     assert!(!kept.exists());
     let gone = says(server, &["ghost", "--remove"], 2);
     assert_eq!(gone["error"]["code"], "app.not_connected");
@@ -385,6 +405,11 @@ fn a_site_of_wordpress(server: &Server) {
     assert_eq!(
         (&done["performed"], &done["proof"]),
         (&true.into(), &"arrived".into()),
+        "{done}"
+    );
+    // As the site says itself.
+    assert!(
+        state_line(server, "WordPress").starts_with("WordPress:6."),
         "{done}"
     );
     blog.mail(
@@ -504,6 +529,18 @@ fn a_site_of_frappe(server: &Server) {
         [format!("agencystack:erpnext:default:{SITE}")]
     );
 
+    // As its image says.
+    assert_eq!(done["version"], "2024.06.57", "{done}");
+    let line = state_line(server, "ERPNext");
+    let parts: Vec<&str> = line.splitn(4, ':').collect();
+    assert_eq!(
+        (parts[1], parts[2].len(), parts[3]),
+        (
+            "2024.06.57",
+            16,
+            "erpnext@example.com through mail.example.com"
+        )
+    );
     let again = says(server, &["erpnext", SITE], 0);
     assert_eq!(
         (&again["changed"], &again["proof"]),
@@ -538,6 +575,16 @@ fn a_site_of_frappe(server: &Server) {
             .iter()
             .all(|comment| !comment.ends_with(SITE))
     );
+}
+
+/// An app's line in AgencyStack's list.
+fn state_line(server: &Server, title: &str) -> String {
+    let path = server.root.path().join("integrations/state/email.state");
+    let text = fs::read_to_string(path).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.split(':').next() == Some(title));
+    line.unwrap().to_owned()
 }
 
 /// The token that is kept for an app.

@@ -239,7 +239,7 @@ fn what_agencystacks_scripts_have_left_with_apps_is_found() {
         (
             "app.not_listed",
             below("installed_components.txt"),
-            "mailu integrate",
+            "integrate APP",
         ),
         (
             "app.recorded_undone",
@@ -320,7 +320,7 @@ fn what_agencystacks_scripts_have_left_with_apps_is_found() {
         assert!(hints.contains(words), "{id}: {hints}");
         // What is to be typed finds this deployment.
         assert!(
-            !hints.contains("mailu integrate") || hints.contains("--domain mail.example.com"),
+            !hints.contains("integrate ") || hints.contains("--domain mail.example.com"),
             "{hints}"
         );
     }

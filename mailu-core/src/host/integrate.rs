@@ -33,7 +33,7 @@ use crate::finding::{Finding, has_errors};
 use crate::names::{DomainName, EmailAddress};
 use crate::paths::Layout;
 use crate::secret::Secret;
-use record::{Known, known_file, read_or_empty, write_state};
+use record::{Known, known_file};
 
 /// Which app, and how.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,8 @@ pub struct IntegrateOptions {
     pub only: bool,
     /// Listmonk: restart it though it is sending a campaign, which goes on by itself then.
     pub interrupt: bool,
+    /// Where AgencyStack's reports on what is connected go; none is written without it.
+    pub reports: Option<PathBuf>,
 }
 
 impl IntegrateOptions {
@@ -150,6 +152,9 @@ pub struct Integrated {
     /// Which of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
+    /// The app's version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Who logs in.
     pub login: String,
     /// What stands in `From:`.
@@ -207,6 +212,8 @@ struct Work<'a> {
     /// What was asked for, and where nothing was, what was chosen the last time.
     options: IntegrateOptions,
     key: String,
+    /// The app's version, where it has said it.
+    version: Option<String>,
     known: BTreeMap<String, Known>,
     /// Held from before the record was read, so that two runs do not write over each other's.
     _alone: lock::Locks,
@@ -312,6 +319,7 @@ impl Mailu {
             config,
             options,
             key,
+            version: None,
             known,
             _alone: alone,
         })
@@ -439,6 +447,7 @@ impl Work<'_> {
         let mut done = Integrated {
             app: self.app().to_owned(),
             site: self.options.site.clone(),
+            version: None,
             login: sender.login.to_string(),
             from: sender.from.to_string(),
             parts: Vec::new(),
@@ -546,6 +555,7 @@ impl Work<'_> {
         let mut done = Integrated {
             app: self.app().to_owned(),
             site: self.options.site.clone(),
+            version: None,
             login: known.login.clone(),
             from: known.from.clone(),
             parts: Vec::new(),
@@ -597,22 +607,18 @@ impl Work<'_> {
         if dry {
             return Ok(done);
         }
-        let path = self.state();
-        let there = read_or_empty(&path)?;
         let others = self
             .known
             .iter()
             .any(|(key, one)| *key != self.key && one.app == known.app);
-        if !others && !there.is_empty() {
-            let now = apps::state_file(&there, target.title(), None);
-            if now != there {
-                write_state(&path, &now)?;
-            }
+        if !others {
+            self.tell(target.title(), None)?;
         }
         for path in [self.kept_file(), self.before_file(), self.settings_file()] {
             files::clear(&mut Disk, &path)?;
         }
         self.known.remove(&self.key);
+        self.unlist(&known)?;
         self.write_known()?;
         Ok(done)
     }

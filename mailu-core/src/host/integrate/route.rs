@@ -41,6 +41,8 @@ struct View {
 /// A way that is to be made.
 pub(super) struct Way {
     app: String,
+    /// Whether it was well before.
+    well: bool,
     making: route::Making,
     view: View,
 }
@@ -103,6 +105,7 @@ impl Work<'_> {
                 done.parts.push(part);
                 Ok(Some(Way {
                     app: name,
+                    well: app.is_well(),
                     making,
                     view,
                 }))
@@ -116,7 +119,7 @@ impl Work<'_> {
     }
 
     /// The container that sends; nothing where the app runs in none, or in one that was not named.
-    fn container_of(&self, target: &Target) -> Option<String> {
+    pub(super) fn container_of(&self, target: &Target) -> Option<String> {
         let named = self.options.container.clone();
         match target {
             Target::WordPress(site, _) => site.container.clone(),
@@ -304,8 +307,7 @@ impl Work<'_> {
             way.making.text.as_bytes(),
         )?;
         let docker = Docker::connect()?;
-        let tried =
-            recreate(&docker, made, &way.app, said).and_then(|()| self.settled(&docker, way));
+        let tried = recreate(&docker, made, way, said).and_then(|()| self.settled(&docker, way));
         let why = match tried {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => why,
@@ -432,18 +434,17 @@ fn up(made: &route::Route) -> Result<(), Error> {
 fn recreate(
     docker: &Docker,
     made: &route::Route,
-    app: &str,
+    way: &Way,
     said: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
+    let app = &way.app;
     said(&format!("making {} anew", made.services.join(", ")));
     up(made)?;
     let until = Instant::now() + START;
     loop {
-        if docker
-            .containers()?
-            .iter()
-            .any(|one| one.name == app && one.is_well())
-        {
+        let all = docker.containers()?;
+        // One that was not well before need not become so.
+        if running(&all, app).is_some_and(|one| one.is_well() || !way.well) {
             return Ok(());
         }
         if Instant::now() > until {
