@@ -123,6 +123,7 @@ fn an_app_is_connected_once_and_taken_out_again() {
     free_of_the_limit(&server);
     if load::full() {
         killed_anywhere(&server);
+        killed_while_it_is_freed(&server);
     }
 }
 
@@ -182,6 +183,63 @@ fn killed_anywhere(server: &Server) {
         "connecting takes {whole:.1?}; killed on the way at {halves} of 20 points"
     ));
     assert!(halves >= 10, "{halves}");
+}
+
+/// Admin is made anew on the way, and the same command goes on from wherever that was.
+fn killed_while_it_is_freed(server: &Server) {
+    let file = server.root.beside("freed.json", THERE);
+    let connect = |more: &[&str]| {
+        let args = [
+            "integrate",
+            "--json",
+            "ghost",
+            "freed",
+            "--path",
+            file.to_str().unwrap(),
+            "--login",
+            "freed@example.com",
+        ];
+        server.root.command(&[&args[..], more].concat())
+    };
+    let listed = || {
+        docker(&["exec", "mailu_admin", "printenv"])
+            .contains("MESSAGE_RATELIMIT_EXEMPTION=freed@example.com")
+    };
+    let begun = Instant::now();
+    finished(connect(&["--exempt"]).output().unwrap()).expect_code(0);
+    let whole = begun.elapsed();
+    let mut halves = 0;
+    for point in 1..=8_u32 {
+        // Taken back and given again in turn.
+        let (wish, wanted) = if point % 2 == 0 {
+            ("--exempt", true)
+        } else {
+            ("--exempt=false", false)
+        };
+        let mut child = connect(&[wish])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * point / 9);
+        let _ = child.kill();
+        if !child.wait().unwrap().success() {
+            halves += 1;
+        }
+        finished(connect(&[wish]).output().unwrap()).expect_code(0);
+        assert_eq!(listed(), wanted, "point {point}");
+        let again = finished(connect(&[]).output().unwrap())
+            .expect_code(0)
+            .json();
+        assert_eq!(again["changed"], false, "{again}");
+    }
+    load::say(&format!(
+        "freeing takes {whole:.1?}; killed on the way at {halves} of 8 points"
+    ));
+    assert!(halves >= 4, "{halves}");
+    finished(connect(&["--remove"]).output().unwrap()).expect_code(0);
+    assert!(!listed());
+    assert!(!server.root.read("mailu.toml").contains("exempt"));
 }
 
 fn by_a_file(server: &Server) {
@@ -655,7 +713,7 @@ networks:
     };
     let compose = COMPOSE.replace(
         "redis:7-alpine",
-        &inspect("mailu_redis")["Config"]["Image"].as_str().unwrap(),
+        inspect("mailu_redis")["Config"]["Image"].as_str().unwrap(),
     );
     fs::write(shop.file("docker-compose.yml"), &compose).unwrap();
     shop.compose(&["up", "-d"]);
@@ -871,6 +929,27 @@ fn free_of_the_limit(server: &Server) {
     for _ in 0..6 {
         assert_eq!(hands_in(&login, &token, &login), (Some(235), Some(250)));
     }
+    // A campaign has no recipient 201 that is lost.
+    let auth = format!("{login}:{token}");
+    let mut args = vec![
+        "--server",
+        "mail.example.com:465",
+        "--tls",
+        "implicit",
+        "--auth",
+        &auth,
+        "--from",
+        &login,
+    ];
+    for _ in 0..205 {
+        args.extend(["--to", USER]);
+    }
+    let said = send(&args, "Subject: a campaign\n\nHello\n");
+    let taken = said
+        .steps
+        .iter()
+        .filter(|(what, code, _)| what == "RCPT" && *code == 250);
+    assert_eq!((taken.count(), said.ok), (205, true));
     // Without it, the limit holds.
     says(server, &["generic", "--login", "limited@example.com"], 0);
     let token = kept(server, "generic");

@@ -618,6 +618,26 @@ impl Docker {
         patience: Duration,
     ) -> Result<Executed, Error> {
         let doing = format!("look at the network from the container {}", whose.name);
+        let remove = |id: &str| {
+            let options = RemoveContainerOptions {
+                force: true,
+                v: true,
+                ..RemoveContainerOptions::default()
+            };
+            self.wait(&doing, LONG_PATIENCE, async {
+                match self.api.remove_container(id, Some(options)).await {
+                    Err(error) if !is_absent(&error) => Err(error),
+                    _ => Ok(()),
+                }
+            })
+        };
+        // What a killed run has left.
+        let label = format!("{LOOKER}={}", whose.name);
+        for left in self.matching(HashMap::from([("label".to_owned(), vec![label])]))? {
+            if left.state != State::Running {
+                remove(&left.id)?;
+            }
+        }
         let mut words = command.iter().map(|word| (*word).to_owned());
         let request = ContainerCreateBody {
             image: Some(image.to_owned()),
@@ -682,17 +702,7 @@ impl Docker {
                 err: String::from_utf8_lossy(&err).into_owned(),
             })
         });
-        let gone = self.wait(&doing, LONG_PATIENCE, async {
-            let options = RemoveContainerOptions {
-                force: true,
-                v: true,
-                ..RemoveContainerOptions::default()
-            };
-            match self.api.remove_container(&made.id, Some(options)).await {
-                Err(error) if !is_absent(&error) => Err(error),
-                _ => Ok(()),
-            }
-        });
+        let gone = remove(&made.id);
         let ran = ran?;
         gone.map(|()| ran)
     }

@@ -442,6 +442,7 @@ impl Work<'_> {
     }
 
     fn connect(&mut self, said: &mut dyn FnMut(&str)) -> Result<Integrated, Error> {
+        self.finish_exempting(said)?;
         let sender = self.sender()?;
         let target = self.target()?;
         let mut done = Integrated {
@@ -480,6 +481,12 @@ impl Work<'_> {
             let shown = secret.as_ref().unwrap_or(&placeholder);
             let mut profile =
                 sender.profile(&self.config, &exempt, shown, target.envelope_is_login());
+            if let (Target::Listmonk(..), Some(limit)) = (&target, profile.throttle) {
+                done.notes.push(format!(
+                    "campaigns go no faster than Mailu lets {} send ({} recipients in {} s); with `--exempt` that limit does not count",
+                    sender.login, limit.recipients, limit.seconds
+                ));
+            }
             if let Target::WordPress(..) = target {
                 profile.helo = self
                     .options
@@ -570,6 +577,7 @@ impl Work<'_> {
                 self.config.options()
             )],
         };
+        self.finish_exempting(said)?;
         let target = self.target()?;
         self.take_back(&target, &known, &mut done, said)?;
         if has_errors(&done.findings) {

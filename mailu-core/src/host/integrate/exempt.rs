@@ -131,6 +131,27 @@ impl Work<'_> {
         Ok(part)
     }
 
+    /// Finishes what a killed run has begun: admin may be between two containers.
+    pub(super) fn finish_exempting(&mut self, said: &mut dyn FnMut(&str)) -> Result<(), Error> {
+        let begun = self
+            .known
+            .get(&self.key)
+            .is_some_and(|known| known.exempting);
+        if !begun || self.options.dry_run {
+            return Ok(());
+        }
+        said("finishing what an interrupted run has begun");
+        let mut progress = Saying(said);
+        self.mailu.apply(
+            self.layout,
+            &Request::default(),
+            &UpOptions::new(None),
+            &mut progress,
+        )?;
+        (self.config, _) = self.mailu.config(self.layout)?;
+        Ok(())
+    }
+
     /// Brings Mailu to the list, and looks whether it has it.
     pub(super) fn exempt(
         &mut self,
