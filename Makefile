@@ -55,8 +55,8 @@ mailu-backup: $(mailu.built) ## Back mail, accounts and configuration up, while 
 mailu-restore: $(mailu.built) ## Restore a backup: [DOMAIN] BACKUP_FILE=/path/to/backup.tar.gz
 	@$(mailu.run) restore $(mailu.which) $(if $(value BACKUP_FILE),-- $(call mailu.typed,BACKUP_FILE))
 
-mailu-listmonk: $(mailu.built) ## Have Listmonk send through this server: [DOMAIN]
-	@$(mailu.run) integrate $(mailu.which) listmonk
+mailu-listmonk: $(mailu.built) ## Have Listmonk send through this server: [DOMAIN] [EXEMPT=true]
+	@$(mailu.run) integrate $(mailu.which) listmonk $(call mailu.flag,--exempt,EXEMPT)
 
 mailu-test-email: $(mailu.built) ## Send a message and follow it: [DOMAIN] [TO=address] [SUBJECT] [BODY] [FROM PASSWORD_FILE]
 	@$(mailu.run) test-email $(mailu.which) $(call mailu.option,--from,FROM) $(call mailu.option,--password-file,PASSWORD_FILE) \

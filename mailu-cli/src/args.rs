@@ -962,7 +962,8 @@ pub struct Integrate {
     /// The form of the settings, where an app has several.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// ERPNext: the container that runs the site.
+    /// The container that runs the app, where it cannot be found: ERPNext's, or one that is told by a file or over its API. It is tried whether the
+    /// server is reached from there.
     #[arg(long, value_name = "CONTAINER")]
     pub container: Option<String>,
     /// Restart this container when its settings have changed.
@@ -986,6 +987,16 @@ pub struct Integrate {
     /// Listmonk: restart it though it is sending a campaign, which goes on by itself then.
     #[arg(long)]
     pub interrupt: bool,
+    /// Mailu's limit of messages (`limits.messages`) does not count for the login, so that a newsletter reaches everybody; `--exempt=false` takes
+    /// that back.
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub exempt: Option<bool>,
     /// Make a new token; the old one goes once the app works with the new.
     #[arg(long, conflicts_with = "remove")]
     pub rotate: bool,

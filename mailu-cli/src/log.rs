@@ -16,6 +16,15 @@ pub(crate) fn directory(global: &Global) -> Option<PathBuf> {
     }
 }
 
+/// Where AgencyStack's reports on connected apps go: above its logs of components, or where those were told to go.
+pub(crate) fn reports(global: &Global) -> Option<PathBuf> {
+    let logs = directory(global)?;
+    if logs == Layout::logs() {
+        return logs.parent().map(Path::to_path_buf);
+    }
+    Some(logs)
+}
+
 /// Appends to `mailu.log` that `what` was done to a deployment, and what came of it. A log that cannot be written stops nobody.
 pub(crate) fn note(global: &Global, layout: &Layout, what: &str, result: Result<&str, &Error>) {
     let Some(directory) = directory(global) else {

@@ -154,22 +154,53 @@ fn one_by_one(server: &Server) {
     assert!(!logs_in("anna@example.com", WORD));
     fine(server, &["user", "enable", "anna@example.com"]);
     assert!(logs_in("anna@example.com", WORD));
-    let made = json(
+    // Whatever is done, the new passwords and the server's own secrets are in nobody's arguments.
+    let own = ["api_token", "secret_key", "admin_password"].map(|name| {
+        let secret = std::fs::read_to_string(server.root.layout().secret(name)).unwrap();
+        secret.trim().to_owned()
+    });
+    let (typed, filed) = ("Getippt-und-lang-43", "Abgelegt-und-lang-44");
+    let password = server.root.beside("another-password", filed);
+    let passwd = ["user", "passwd", "anna@example.com"];
+    let watch = Watch::begin();
+    with_input(
         server,
-        &["user", "passwd", "anna@example.com", "--generate"],
+        &[&passwd[..], &["--password-stdin"]].concat(),
+        typed,
+    )
+    .expect_code(0);
+    fine(
+        server,
+        &[
+            &passwd[..],
+            &["--password-file", password.to_str().unwrap()],
+        ]
+        .concat(),
     );
+    let made = json(server, &[&passwd[..], &["--generate"]].concat());
     let drawn = made["drawn_password"].as_str().unwrap().to_owned();
-    assert!(logs_in("anna@example.com", &drawn));
-    assert!(!logs_in("anna@example.com", WORD));
-
-    fine(
-        server,
-        &["domain", "add", "example.net", "comment=the second"],
-    );
-    fine(
-        server,
+    for args in [
+        ["domain", "add", "example.net", "comment=the second"].as_slice(),
+        &["domain", "set", "example.net", "max_users=7"],
         &["relay", "add", "example.info", "smtp=mx.outside.test"],
-    );
+        &["relay", "set", "example.info", "smtp=mx2.outside.test"],
+    ] {
+        fine(server, args);
+    }
+    for what in ["domain", "relay"] {
+        fine(server, &[what, "list"]);
+    }
+    let all: Vec<&str> = own
+        .iter()
+        .map(String::as_str)
+        .chain([typed, filed, drawn.as_str()])
+        .collect();
+    watch.shows_none_of(&all);
+    assert!(logs_in("anna@example.com", &drawn));
+    for old in [WORD, typed, filed] {
+        assert!(!logs_in("anna@example.com", old));
+    }
+
     for (verb, name) in [
         ("domain", "example.net"),
         ("relay", "example.info"),
@@ -199,8 +230,10 @@ fn one_by_one(server: &Server) {
         false
     );
 
+    let watch = Watch::begin();
     fine(server, &["relay", "delete", "example.info"]);
     fine(server, &["domain", "delete", "example.net"]);
+    watch.shows_none_of(&all);
     fine(server, &["alias", "delete", "info@example.com"]);
     let refused = server
         .root

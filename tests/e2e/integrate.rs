@@ -1,19 +1,19 @@
 //! `mailu integrate`: an app gets a mailbox and a token of its own and its settings, sends, gets another token, and is disconnected again.
 
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::delivery::{SOMEONE, judged_outside};
 use crate::load;
-use crate::server::{BARE, LIGHT, Server, USER};
-use crate::support::{Root, finished, snapshot, tests as tests_file};
+use crate::server::{BARE, LIGHT, Server, USER, changed, containers};
+use crate::support::{Root, finished, snapshot, succeed, tests as tests_file};
 use crate::watch::Watch;
 use crate::wordpress_site::{BLOG, Blog, open};
-use crate::world::{self, HOST, docker, send};
+use crate::world::{self, HOST, docker, inspect, send};
 
 const THERE: &str = r#"{
   "url": "https://blog.example.com",
@@ -119,8 +119,11 @@ fn an_app_is_connected_once_and_taken_out_again() {
     edited_meanwhile(&server);
     a_site_of_wordpress(&server);
     a_site_of_frappe(&server);
+    an_app_in_a_network_of_its_own(&server);
+    free_of_the_limit(&server);
     if load::full() {
         killed_anywhere(&server);
+        killed_while_it_is_freed(&server);
     }
 }
 
@@ -182,6 +185,63 @@ fn killed_anywhere(server: &Server) {
     assert!(halves >= 10, "{halves}");
 }
 
+/// Admin is made anew on the way, and the same command goes on from wherever that was.
+fn killed_while_it_is_freed(server: &Server) {
+    let file = server.root.beside("freed.json", THERE);
+    let connect = |more: &[&str]| {
+        let args = [
+            "integrate",
+            "--json",
+            "ghost",
+            "freed",
+            "--path",
+            file.to_str().unwrap(),
+            "--login",
+            "freed@example.com",
+        ];
+        server.root.command(&[&args[..], more].concat())
+    };
+    let listed = || {
+        docker(&["exec", "mailu_admin", "printenv"])
+            .contains("MESSAGE_RATELIMIT_EXEMPTION=freed@example.com")
+    };
+    let begun = Instant::now();
+    finished(connect(&["--exempt"]).output().unwrap()).expect_code(0);
+    let whole = begun.elapsed();
+    let mut halves = 0;
+    for point in 1..=8_u32 {
+        // Taken back and given again in turn.
+        let (wish, wanted) = if point % 2 == 0 {
+            ("--exempt", true)
+        } else {
+            ("--exempt=false", false)
+        };
+        let mut child = connect(&[wish])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * point / 9);
+        let _ = child.kill();
+        if !child.wait().unwrap().success() {
+            halves += 1;
+        }
+        finished(connect(&[wish]).output().unwrap()).expect_code(0);
+        assert_eq!(listed(), wanted, "point {point}");
+        let again = finished(connect(&[]).output().unwrap())
+            .expect_code(0)
+            .json();
+        assert_eq!(again["changed"], false, "{again}");
+    }
+    load::say(&format!(
+        "freeing takes {whole:.1?}; killed on the way at {halves} of 8 points"
+    ));
+    assert!(halves >= 4, "{halves}");
+    finished(connect(&["--remove"]).output().unwrap()).expect_code(0);
+    assert!(!listed());
+    assert!(!server.root.read("mailu.toml").contains("exempt"));
+}
+
 fn by_a_file(server: &Server) {
     let file = server.root.beside("config.production.json", THERE);
     let path = file.to_str().unwrap();
@@ -215,9 +275,26 @@ fn by_a_file(server: &Server) {
     assert_eq!(accounts(), before);
     assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
 
+    // AgencyStack's own lists, as its installers leave them.
+    let components = server.root.path().join("installed_components.txt");
+    fs::write(&components, "Docker\nGhost\n").unwrap();
+    let page = server.root.path().join("integrations/docs/email.md");
+    fs::create_dir_all(page.parent().unwrap()).unwrap();
+    let theirs = "# AgencyStack Email Integration\n\n## Applied Integrations\n\n### WordPress\n\n- **Version**: 1.0.1\n\n";
+    fs::write(&page, theirs).unwrap();
+
     let watch = Watch::begin();
     let done = says(server, &args, 0);
     watch.shows_none_of(&[&ghost(&file).1]);
+    assert_eq!(
+        fs::read_to_string(&components).unwrap(),
+        "Docker\nGhost\nMailu\n"
+    );
+    let told = fs::read_to_string(&page).unwrap();
+    assert!(
+        told.starts_with(theirs) && told.contains("### Ghost\n\n- **Version**: unknown\n"),
+        "{told}"
+    );
     are(
         &done,
         &[
@@ -281,6 +358,7 @@ fn by_a_file(server: &Server) {
         (&false.into(), &false.into())
     );
     assert_eq!(fs::read(&file).unwrap(), text);
+    assert_eq!(fs::read_to_string(&page).unwrap(), told);
 
     // Another token, and the old one is worth nothing.
     let rotated = says(server, &["ghost", "--rotate"], 0);
@@ -333,6 +411,8 @@ fn by_a_file(server: &Server) {
     assert_eq!(hands_in(&login, &other, &login).0, Some(535));
     assert_eq!(accounts()["alias"], before["alias"]);
     assert_eq!(fs::read_to_string(&state).unwrap(), "");
+    assert_eq!(fs::read_to_string(&page).unwrap(), theirs);
+    assert_eq!(fs::read_to_string(&components).unwrap(), "Docker\nGhost\n");
     assert!(!kept.exists());
     let gone = says(server, &["ghost", "--remove"], 2);
     assert_eq!(gone["error"]["code"], "app.not_connected");
@@ -383,6 +463,11 @@ fn a_site_of_wordpress(server: &Server) {
     assert_eq!(
         (&done["performed"], &done["proof"]),
         (&true.into(), &"arrived".into()),
+        "{done}"
+    );
+    // As the site says itself.
+    assert!(
+        state_line(server, "WordPress").starts_with("WordPress:6."),
         "{done}"
     );
     blog.mail(
@@ -502,6 +587,18 @@ fn a_site_of_frappe(server: &Server) {
         [format!("agencystack:erpnext:default:{SITE}")]
     );
 
+    // As its image says.
+    assert_eq!(done["version"], "2024.06.57", "{done}");
+    let line = state_line(server, "ERPNext");
+    let parts: Vec<&str> = line.splitn(4, ':').collect();
+    assert_eq!(
+        (parts[1], parts[2].len(), parts[3]),
+        (
+            "2024.06.57",
+            16,
+            "erpnext@example.com through mail.example.com"
+        )
+    );
     let again = says(server, &["erpnext", SITE], 0);
     assert_eq!(
         (&again["changed"], &again["proof"]),
@@ -536,4 +633,369 @@ fn a_site_of_frappe(server: &Server) {
             .iter()
             .all(|comment| !comment.ends_with(SITE))
     );
+}
+
+/// An app's line in AgencyStack's list.
+fn state_line(server: &Server, title: &str) -> String {
+    let path = server.root.path().join("integrations/state/email.state");
+    let text = fs::read_to_string(path).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.split(':').next() == Some(title));
+    line.unwrap().to_owned()
+}
+
+/// The token that is kept for an app.
+fn kept(server: &Server, key: &str) -> String {
+    let path = server.root.layout().secret(&format!("app_{key}"));
+    let kept: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    kept["secret"].as_str().unwrap().to_owned()
+}
+
+/// A project of Compose's; taken down with the value.
+struct Project {
+    directory: tempfile::TempDir,
+}
+
+impl Project {
+    fn compose(&self, args: &[&str]) {
+        let all = [&["compose", "-p", "shop"], args].concat();
+        succeed(
+            Command::new("docker")
+                .args(all)
+                .current_dir(self.directory.path()),
+        );
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// What its containers have in `/etc/hosts` besides their own.
+    fn hosts(name: &str) -> Vec<String> {
+        let hosts = inspect(name)["HostConfig"]["ExtraHosts"].clone();
+        serde_json::from_value::<Option<Vec<String>>>(hosts)
+            .unwrap()
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.compose(&["down"]);
+    }
+}
+
+/// Its containers do not find the server by its name, so a way is made, with the app's own Compose, and taken back.
+fn an_app_in_a_network_of_its_own(server: &Server) {
+    const COMPOSE: &str = r#"
+services:
+  web: &web
+    image: ghcr.io/mailu/admin:2024.06.57
+    container_name: shop_web
+    entrypoint: ["sleep", "infinity"]
+    # Nobody answers there.
+    dns: 127.0.0.9
+    networks: [own]
+  worker:
+    <<: *web
+    container_name: shop_worker
+  cache:
+    image: redis:7-alpine
+    container_name: shop_cache
+    entrypoint: ["sleep", "infinity"]
+    networks: [own]
+networks:
+  own: {}
+"#;
+    let shop = Project {
+        directory: tempfile::tempdir().unwrap(),
+    };
+    let compose = COMPOSE.replace(
+        "redis:7-alpine",
+        inspect("mailu_redis")["Config"]["Image"].as_str().unwrap(),
+    );
+    fs::write(shop.file("docker-compose.yml"), &compose).unwrap();
+    shop.compose(&["up", "-d"]);
+    let own_file = shop.file("docker-compose.override.yml");
+    let settings = server.root.beside("shop.json", THERE);
+    let path = settings.to_str().unwrap();
+    let before = accounts();
+    let args = [
+        "ghost",
+        "shop",
+        "--path",
+        path,
+        "--login",
+        "shop@example.com",
+        "--container",
+        "shop_web",
+    ];
+    let id = |name: &str| inspect(name)["Id"].clone();
+
+    // First only what would be done.
+    let (web, cache) = (id("shop_web"), id("shop_cache"));
+    let dry = says(server, &[&args[..], &["--dry-run"]].concat(), 0);
+    are(
+        &dry,
+        &[
+            ("route", "create"),
+            ("mailbox", "create"),
+            ("token", "create"),
+            ("settings", "change"),
+        ],
+    );
+    assert!(
+        dry["parts"][0].to_string().contains("does not resolve"),
+        "{dry}"
+    );
+    assert_eq!(
+        (accounts(), own_file.exists(), id("shop_web")),
+        (before.clone(), false, web)
+    );
+
+    // What somebody has changed in its files is not brought into force by the way, and then nothing is written at all.
+    fs::write(
+        shop.file("docker-compose.yml"),
+        compose.replace("infinity", "99999"),
+    )
+    .unwrap();
+    let refused = says(server, &args, 1);
+    assert_eq!(refused["findings"][0]["id"], "app.no_route", "{refused}");
+    assert!(
+        refused["findings"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("were changed since"),
+        "{refused}"
+    );
+    fs::write(shop.file("docker-compose.yml"), &compose).unwrap();
+    // An override of somebody's is not touched.
+    fs::write(&own_file, "services: {}\n").unwrap();
+    let refused = says(server, &args, 1);
+    assert!(
+        refused["findings"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("is there already"),
+        "{refused}"
+    );
+    assert_eq!(fs::read_to_string(&own_file).unwrap(), "services: {}\n");
+    fs::remove_file(&own_file).unwrap();
+    assert_eq!(accounts(), before);
+    assert_eq!(fs::read_to_string(&settings).unwrap(), THERE);
+
+    // Made: both that have the app's image, and nothing else.
+    let done = says(server, &args, 0);
+    are(
+        &done,
+        &[
+            ("route", "create"),
+            ("mailbox", "create"),
+            ("token", "create"),
+            ("settings", "change"),
+            ("record", "create"),
+        ],
+    );
+    let line = vec!["mail.example.com:host-gateway".to_owned()];
+    assert_eq!(
+        (Project::hosts("shop_web"), Project::hosts("shop_worker")),
+        (line.clone(), line.clone())
+    );
+    assert_eq!(id("shop_cache"), cache);
+    let tries = "import socket, ssl; ssl.create_default_context(cafile='/dev/stdin').wrap_socket(socket.create_connection(('mail.example.com', 465), 10), server_hostname='mail.example.com')";
+    let authority = fs::read_to_string(world::authority()).unwrap();
+    for name in ["shop_web", "shop_worker"] {
+        world::inside(name, &["python3", "-c", tries], &authority);
+    }
+
+    // Again nothing; nor when containers were made anew, theirs and ours.
+    let again = says(server, &["ghost", "shop", "--container", "shop_web"], 0);
+    assert_eq!(
+        (&again["changed"], &again["parts"][0]["action"]),
+        (&false.into(), &"keep".into()),
+        "{again}"
+    );
+    shop.compose(&["up", "-d", "--force-recreate"]);
+    docker(&["rm", "-f", "mailu_front"]);
+    server.root.run(&["apply"]).expect_code(0);
+    let again = says(server, &["ghost", "shop", "--container", "shop_web"], 0);
+    assert_eq!(
+        (&again["changed"], &again["parts"][0]["action"]),
+        (&false.into(), &"keep".into()),
+        "{again}"
+    );
+
+    // Out again.
+    let removed = says(server, &["ghost", "shop", "--remove"], 0);
+    are(
+        &removed,
+        &[
+            ("settings", "remove"),
+            ("token", "remove"),
+            ("route", "remove"),
+        ],
+    );
+    assert!(!own_file.exists());
+    assert_eq!(
+        (Project::hosts("shop_web"), Project::hosts("shop_worker")),
+        (vec![], vec![])
+    );
+
+    // What does not help is taken back: nothing leads out of this network.
+    fs::write(
+        shop.file("docker-compose.yml"),
+        compose.replace("own: {}", "own: {internal: true}"),
+    )
+    .unwrap();
+    shop.compose(&["down"]);
+    shop.compose(&["up", "-d"]);
+    let failed = says(server, &args, 1);
+    assert_eq!(failed["findings"][0]["id"], "app.no_route", "{failed}");
+    assert!(
+        failed["findings"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("was taken back"),
+        "{failed}"
+    );
+    assert!(!own_file.exists());
+    assert_eq!(Project::hosts("shop_web"), Vec::<String>::new());
+    assert_eq!(fs::read_to_string(&settings).unwrap(), THERE);
+    says(server, &["ghost", "shop", "--path", path, "--remove"], 0);
+    // Whoever looked is gone.
+    assert_eq!(
+        docker(&["ps", "-aq", "--filter", "label=mailu.looks-from"]),
+        ""
+    );
+}
+
+/// From the fourth recipient on Mailu refuses, but not what an app sends that was freed from that.
+fn free_of_the_limit(server: &Server) {
+    let file = server.root.beside("free.json", THERE);
+    let args = [
+        "ghost",
+        "free",
+        "--path",
+        file.to_str().unwrap(),
+        "--login",
+        "free@example.com",
+        "--exempt",
+    ];
+    let toml = || server.root.read("mailu.toml");
+    let list = || -> Option<String> {
+        let all = inspect("mailu_admin")["Config"]["Env"].clone();
+        let all = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_str().unwrap().to_owned());
+        all.into_iter().find_map(|one| {
+            one.strip_prefix("MESSAGE_RATELIMIT_EXEMPTION=")
+                .map(str::to_owned)
+        })
+    };
+
+    // What somebody has changed and not applied is not applied by the way.
+    server
+        .root
+        .run(&["config", "set", "limits.messages=3/day"])
+        .expect_code(0);
+    let refused = says(server, &args, 2);
+    assert_eq!(refused["error"]["code"], "app.unapplied", "{refused}");
+    server.root.run(&["apply"]).expect_code(0);
+
+    let (before, text) = (containers(), toml());
+    let dry = says(server, &[&args[..], &["--dry-run"]].concat(), 0);
+    assert!(
+        parts(&dry).contains(&("exemption".to_owned(), "create".to_owned())),
+        "{dry}"
+    );
+    assert_eq!((containers(), toml()), (before.clone(), text.clone()));
+
+    let done = says(server, &args, 0);
+    assert!(
+        parts(&done).contains(&("exemption".to_owned(), "create".to_owned())),
+        "{done}"
+    );
+    assert_eq!(changed(&before, &containers()), ["admin"]);
+    assert_eq!(list().as_deref(), Some("free@example.com"));
+    assert!(
+        toml().contains("exempt = [\"free@example.com\"]"),
+        "{}",
+        toml()
+    );
+    let (login, token) = ghost(&file);
+    for _ in 0..6 {
+        assert_eq!(hands_in(&login, &token, &login), (Some(235), Some(250)));
+    }
+    // A campaign has no recipient 201 that is lost.
+    let auth = format!("{login}:{token}");
+    let mut args = vec![
+        "--server",
+        "mail.example.com:465",
+        "--tls",
+        "implicit",
+        "--auth",
+        &auth,
+        "--from",
+        &login,
+    ];
+    for _ in 0..205 {
+        args.extend(["--to", USER]);
+    }
+    let said = send(&args, "Subject: a campaign\n\nHello\n");
+    let taken = said
+        .steps
+        .iter()
+        .filter(|(what, code, _)| what == "RCPT" && *code == 250);
+    assert_eq!((taken.count(), said.ok), (205, true));
+    // Without it, the limit holds.
+    says(server, &["generic", "--login", "limited@example.com"], 0);
+    let token = kept(server, "generic");
+    let codes: Vec<_> = (0..4)
+        .map(|_| hands_in("limited@example.com", &token, "limited@example.com").1)
+        .collect();
+    assert_eq!((codes[0], codes[3]), (Some(250), Some(450)), "{codes:?}");
+
+    // Again nothing, also without saying it.
+    let again = says(server, &["ghost", "free"], 0);
+    assert_eq!(again["changed"], false, "{again}");
+    assert!(
+        parts(&again).contains(&("exemption".to_owned(), "keep".to_owned())),
+        "{again}"
+    );
+
+    // Another site by the same login needs it as well: it goes with the last.
+    let other = server.root.beside("other.json", THERE);
+    let more = [
+        "ghost",
+        "other",
+        "--path",
+        other.to_str().unwrap(),
+        "--login",
+        "free@example.com",
+        "--exempt",
+    ];
+    let shared = says(server, &more, 0);
+    assert!(
+        parts(&shared).contains(&("exemption".to_owned(), "keep".to_owned())),
+        "{shared}"
+    );
+    says(server, &["ghost", "free", "--remove"], 0);
+    assert_eq!(list().as_deref(), Some("free@example.com"));
+    let limited = says(server, &["ghost", "other", "--exempt=false"], 0);
+    assert!(
+        parts(&limited).contains(&("exemption".to_owned(), "remove".to_owned())),
+        "{limited}"
+    );
+    assert_eq!((list(), toml()), (None, text));
+    assert!(
+        !server
+            .root
+            .read("mailu.env")
+            .contains("MESSAGE_RATELIMIT_EXEMPTION")
+    );
+    says(server, &["ghost", "other", "--remove"], 0);
+    says(server, &["generic", "--remove"], 0);
 }

@@ -49,6 +49,9 @@ fn a_listmonk_sends_and_hears_of_what_comes_back() {
     let fixture = std::fs::read_to_string(tests("it/listmonk/v6.2.json")).unwrap();
     let listmonk = Emulator::start("v6.2", &serde_json::from_str(&fixture).unwrap());
     let before = listmonk.rows();
+    let pace =
+        || ["app.message_sliding_window", "app.max_send_errors"].map(|key| listmonk.row(key));
+    let own_pace = pace();
     let token = server.root.beside("api-token", PASSWORD);
     let url = listmonk.url();
     let args = [
@@ -165,9 +168,22 @@ fn a_listmonk_sends_and_hears_of_what_comes_back() {
         assert!(bounce.contains(part), "{part} is not in\n{bounce}");
     }
 
+    // Free of the limit, it goes at its own pace again; and is not free of it any more once it is gone.
+    assert_ne!(pace(), own_pace);
+    let freed = run(&["--exempt"], 0);
+    let exemption = || docker(&["exec", "mailu_admin", "printenv"]);
+    assert!(
+        exemption().contains(&format!("MESSAGE_RATELIMIT_EXEMPTION={LOGIN}\n")),
+        "{freed}"
+    );
+    assert_eq!(pace(), own_pace, "{freed}");
+    let again = run(&[], 0);
+    assert_eq!(again["changed"], false, "{again}");
+
     // Out again.
     let gone = run(&["--remove"], 0);
     assert_eq!(gone["performed"], true, "{gone}");
+    assert!(!exemption().contains("MESSAGE_RATELIMIT_EXEMPTION"));
     assert!(!listmonk.rows().to_string().contains(LOGIN));
     assert!(!fetch(LOGIN, &secret, &["--server", "mail.example.com:995"]).ok);
     let user = Mailu::new(server.root.path())

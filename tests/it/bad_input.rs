@@ -99,6 +99,8 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("limits.auth_per_user = \"0/day\"", "limits.auth_per_user", "0/day", "above 0"),
     ("limits.messages = \"10/hour;200/day\"", "limits.messages", "10/hour;200/day", "the first of several"),
     ("limits.auth_per_user = \"10/hour, 50/day\"", "limits.auth_per_user", "10/hour, 50/day", "the first of several"),
+    ("limits.exempt = [\"newsletter\"]", "limits.exempt[0]", "newsletter", "@"),
+    ("env.MESSAGE_RATELIMIT_EXEMPTION = \"a@example.com\"", "env.MESSAGE_RATELIMIT_EXEMPTION", "a@example.com", "is set by `limits.exempt`"),
     // Relay.
     ("relay.host = \"[smtp.example.net]:465\"", "relay.host", "[smtp.example.net]:465", "use 587"),
     ("relay.host = \"smtp\"", "relay.host", "smtp", "[host]:port"),

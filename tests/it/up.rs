@@ -238,6 +238,8 @@ fn only_services_that_read_what_changed_are_made_anew() {
             &["smtp", "front", "webmail"][..],
         ),
         ("web.site_name=Post", &["admin"]),
+        ("limits.exempt=news@example.com", &["admin"]),
+        ("limits.exempt=[]", &["admin"]),
         ("mail.compression=zstd", &["imap"]),
         ("services.webdav=true", &["front"]),
         ("dns.ttl=300", &[]),

@@ -27,9 +27,11 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Integrate) -> Re
     options.restart = args.restart;
     options.ca = args.ca;
     options.only = args.only;
+    options.exempt = args.exempt;
     options.interrupt = args.interrupt;
     options.rotate = args.rotate;
     options.dry_run = args.dry_run;
+    options.reports = crate::log::reports(global);
     if let (Some(url), Some(user)) = (args.api_url, args.api_user) {
         let token = secret(None, args.api_token_file.as_deref(), "API user's token")?;
         let token = token.ok_or_else(|| {

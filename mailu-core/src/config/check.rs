@@ -679,6 +679,19 @@ fn limits(config: &Config, out: &mut Vec<Finding>) {
             .hint("use 0 for no limit"),
         );
     }
+    for address in &config.limits.exempt {
+        if !config.domains().any(|domain| domain == address.domain()) {
+            out.push(
+                Finding::warning(
+                    "limits.exempt_elsewhere",
+                    "limits.exempt",
+                    "names an address outside of this server's email domains, by which nobody can log in",
+                )
+                .value(address)
+                .hint("Mailu looks for the login as a whole, `newsletter@example.com`, whatever stands in `From:`"),
+            );
+        }
+    }
 }
 
 fn relay(config: &Config, out: &mut Vec<Finding>) {

@@ -12,7 +12,7 @@ use super::units::{
 };
 use super::value::{choice, parsed, section};
 use crate::diagnose::IgnoreRule;
-use crate::names::{EmailDomain, LocalPart, MailHost, ObjectName, Selector};
+use crate::names::{EmailAddress, EmailDomain, LocalPart, MailHost, ObjectName, Selector};
 
 choice! {
     /// Who terminates TLS, and where the certificate comes from.
@@ -351,6 +351,8 @@ section! {
         message_size: Bytes = Bytes(50_000_000),
         /// Recipients that one user may write to.
         messages: RateLimit = parsed("200/day"),
+        /// Users for whom `messages` does not count: those by which newsletters go out. `mailu integrate APP --exempt` adds an app's.
+        exempt: Vec<EmailAddress> = Vec::new(),
         /// Failed logins by unknown accounts from one network (/24, IPv6 /48).
         auth_per_ip: RateLimit = parsed("5/hour"),
         /// Failed logins of one account.

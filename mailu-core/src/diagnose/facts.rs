@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use super::AppsSeen;
 use crate::certs;
 use crate::dns;
 use crate::finding::Finding;
@@ -52,6 +53,8 @@ pub struct Observed {
     pub memory: Option<Memory>,
     /// File systems that fill.
     pub disks: Vec<Disk>,
+    /// What AgencyStack's scripts have left with apps.
+    pub apps: Option<AppsSeen>,
     /// Files that hold secrets, and that others than their owner may read.
     pub open_files: Option<Vec<(PathBuf, u32)>>,
 }

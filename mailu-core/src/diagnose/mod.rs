@@ -3,6 +3,7 @@
 //! The host gathers [`Observed`]; [`judge`] says what follows. A finding that is there only because of another is silenced, what could
 //! not be found out is *unknown* and no finding, and what somebody has decided to live with is set aside by a rule with a reason.
 
+mod apps;
 mod causes;
 mod facts;
 mod ignore;
@@ -23,6 +24,9 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, Severity, nearest};
 use crate::pages::{self, Page};
 
+pub use apps::{
+    AppsSeen, Connected, FILES as APP_FILES, SCRIPT as APP_SCRIPT, UNWIRED as APP_DIRECTORIES,
+};
 pub use facts::{
     Disk, Files, Greeting, ListSeen, Memory, Observed, PortSeen, RelaySeen, Reply, Signing, Unsaid,
     Wiring,
@@ -75,7 +79,7 @@ const fn others(check: Check) -> Check {
 }
 
 /// Every check. What comes first is taken for the cause of what comes later.
-pub const CHECKS: [Check; 18] = [
+pub const CHECKS: [Check; 19] = [
     check("engine", "the Docker engine", &["engine"], engine),
     check(
         "disk",
@@ -145,6 +149,12 @@ pub const CHECKS: [Check; 18] = [
     )),
     others(check("lists", "reputation lists", &["list"], lists::judge)),
     check("secrets", "who can read secrets", &["secrets"], secrets),
+    check(
+        "apps",
+        "what AgencyStack's scripts have left with apps",
+        &["app"],
+        apps::judge,
+    ),
 ];
 
 /// Which checks are done.

@@ -172,6 +172,9 @@ pub fn mailu_variables(config: &Config, secrets: &Secrets) -> Variables {
     v.put("MESSAGE_SIZE_LIMIT", limits.message_size.0.to_string());
     v.put("DEFAULT_QUOTA", limits.quota.0.to_string());
     v.put("MESSAGE_RATELIMIT", limits.messages.to_string());
+    if !limits.exempt.is_empty() {
+        v.put("MESSAGE_RATELIMIT_EXEMPTION", joined(&limits.exempt));
+    }
     v.put("AUTH_RATELIMIT_IP", limits.auth_per_ip.to_string());
     v.put("AUTH_RATELIMIT_USER", limits.auth_per_user.to_string());
 

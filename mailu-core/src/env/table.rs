@@ -417,7 +417,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "limits.messages",
         Rule::Custom(parses::<RateLimit>),
     ),
-    var("MESSAGE_RATELIMIT_EXEMPTION", Rule::Custom(addresses)),
+    keyed(
+        "MESSAGE_RATELIMIT_EXEMPTION",
+        "limits.exempt",
+        Rule::Custom(addresses),
+    ),
     keyed(
         "RECIPIENT_DELIMITER",
         "mail.recipient_delimiter",

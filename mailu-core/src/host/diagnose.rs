@@ -18,7 +18,7 @@ use super::nameservers::DnsOptions;
 use super::preflight::static_configuration;
 use super::root::Mailu;
 use super::up::of_service;
-use super::{dialog, files, hints, lock, lookup, observe, probe, status, verify};
+use super::{dialog, files, hints, lock, lookup, observe, probe, status, verify, wiring};
 use crate::compose;
 use crate::config::{Config, TlsMode};
 use crate::diagnose::{
@@ -157,6 +157,9 @@ impl Mailu {
                 .ok()
                 .and_then(|docker| docker.engine_facts().ok())
                 .and_then(|facts| facts.directory);
+            if wants("apps") {
+                observed.apps = Some(wiring::look(self, layout, docker.as_ref().ok()));
+            }
             if wants("disk") {
                 observed.disks = disks(layout, docker_root.as_deref());
             }

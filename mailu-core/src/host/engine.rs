@@ -9,13 +9,14 @@ use std::time::Duration;
 use bollard::container::LogOutput;
 use bollard::exec::StartExecResults;
 use bollard::models::{
-    ContainerInspectResponse, ContainerStateStatusEnum, ContainerStatsResponse, ExecConfig,
-    HealthStatusEnum, Ipam, IpamConfig, NetworkCreateRequest,
+    ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum,
+    ContainerStatsResponse, ExecConfig, HealthConfig, HealthStatusEnum, HostConfig,
+    HostConfigLogConfig, Ipam, IpamConfig, NetworkCreateRequest,
 };
 use bollard::query_parameters::{
-    InspectContainerOptions, KillContainerOptions, ListContainersOptions, ListNetworksOptions,
-    LogsOptions, RestartContainerOptions, StartContainerOptions, StatsOptions,
-    StopContainerOptions,
+    CreateContainerOptions, InspectContainerOptions, KillContainerOptions, ListContainersOptions,
+    ListNetworksOptions, LogsOptions, RemoveContainerOptions, RestartContainerOptions,
+    StartContainerOptions, StatsOptions, StopContainerOptions, WaitContainerOptions,
 };
 use futures_util::stream::{self, StreamExt as _};
 use ipnet::{IpNet, Ipv6Net};
@@ -599,6 +600,111 @@ impl Docker {
             }
             Ok(all)
         })
+    }
+}
+
+/// The label of a container that only looks at something, and is removed afterwards.
+const LOOKER: &str = "mailu.looks-from";
+
+/// For looking at the world as a container sees it.
+impl Docker {
+    /// Runs `command` in a container of its own that has the network of the container `whose`: its addresses, its resolver, its `/etc/hosts`. It is
+    /// made of an image that is here, keeps nothing, and is gone afterwards.
+    pub(super) fn run_beside(
+        &self,
+        whose: &Container,
+        image: &str,
+        command: &[&str],
+        patience: Duration,
+    ) -> Result<Executed, Error> {
+        let doing = format!("look at the network from the container {}", whose.name);
+        let remove = |id: &str| {
+            let options = RemoveContainerOptions {
+                force: true,
+                v: true,
+                ..RemoveContainerOptions::default()
+            };
+            self.wait(&doing, LONG_PATIENCE, async {
+                match self.api.remove_container(id, Some(options)).await {
+                    Err(error) if !is_absent(&error) => Err(error),
+                    _ => Ok(()),
+                }
+            })
+        };
+        // What a killed run has left.
+        let label = format!("{LOOKER}={}", whose.name);
+        for left in self.matching(HashMap::from([("label".to_owned(), vec![label])]))? {
+            if left.state != State::Running {
+                remove(&left.id)?;
+            }
+        }
+        let mut words = command.iter().map(|word| (*word).to_owned());
+        let request = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            entrypoint: words.next().map(|program| vec![program]),
+            cmd: Some(words.collect()),
+            // The image's own would be tried meanwhile.
+            healthcheck: Some(HealthConfig {
+                test: Some(vec!["NONE".to_owned()]),
+                ..HealthConfig::default()
+            }),
+            labels: Some(HashMap::from([(LOOKER.to_owned(), whose.name.clone())])),
+            host_config: Some(HostConfig {
+                network_mode: Some(format!("container:{}", whose.id)),
+                cap_drop: Some(vec!["ALL".to_owned()]),
+                readonly_rootfs: Some(true),
+                log_config: Some(HostConfigLogConfig {
+                    typ: Some("json-file".to_owned()),
+                    config: None,
+                }),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let made = self.wait(
+            &doing,
+            LONG_PATIENCE,
+            self.api
+                .create_container(None::<CreateContainerOptions>, request),
+        )?;
+        let ran = self.wait(&doing, patience, async {
+            self.api
+                .start_container(&made.id, None::<StartContainerOptions>)
+                .await?;
+            let mut ended = self
+                .api
+                .wait_container(&made.id, None::<WaitContainerOptions>);
+            let code = match ended.next().await {
+                Some(Ok(end)) => end.status_code,
+                // A program that fails is an error for this library.
+                Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => code,
+                Some(Err(error)) => return Err(error),
+                None => -1,
+            };
+            let mut lines = self.api.logs(
+                &made.id,
+                Some(LogsOptions {
+                    stdout: true,
+                    stderr: true,
+                    ..LogsOptions::default()
+                }),
+            );
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            while let Some(piece) = lines.next().await {
+                match piece? {
+                    LogOutput::StdErr { message } => err.extend_from_slice(&message),
+                    piece => out.extend_from_slice(&piece.into_bytes()),
+                }
+            }
+            Ok(Executed {
+                code,
+                out: String::from_utf8_lossy(&out).into_owned(),
+                err: String::from_utf8_lossy(&err).into_owned(),
+            })
+        });
+        let gone = remove(&made.id);
+        let ran = ran?;
+        gone.map(|()| ran)
     }
 }
 

@@ -5,9 +5,11 @@
 //! on: what is there already is found by the comment of the token, the record and the app's own settings.
 
 mod account;
+mod exempt;
 mod frappe;
 mod proof;
 mod record;
+mod route;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -31,7 +33,7 @@ use crate::finding::{Finding, has_errors};
 use crate::names::{DomainName, EmailAddress};
 use crate::paths::Layout;
 use crate::secret::Secret;
-use record::{Known, known_file, read_or_empty, write_state};
+use record::{Known, known_file};
 
 /// Which app, and how.
 #[derive(Debug, Clone, Default)]
@@ -52,18 +54,23 @@ pub struct IntegrateOptions {
     pub path: Option<PathBuf>,
     /// In which form the settings are written.
     pub format: Option<String>,
-    /// `ERPNext`: the container that runs the site; without it, it is looked for.
+    /// The container that runs the app, where that is not found: `ERPNext`'s site, or an app that is told by a file or an API.
     pub container: Option<String>,
     /// A container to restart when its settings have changed.
     pub restart: Option<String>,
     /// A file with authorities (PEM) that the app does not know by itself.
     pub ca: Option<PathBuf>,
+    /// Whether Mailu's limit of messages does not count for the login: added to `limits.exempt` in `mailu.toml`, or, where we have done that,
+    /// taken out again.
+    pub exempt: Option<bool>,
     /// Listmonk's API: address, name, token. Without it, its database is changed.
     pub api: Option<(String, String, Secret)>,
     /// Listmonk: switch other servers off, which would get a share of the mail.
     pub only: bool,
     /// Listmonk: restart it though it is sending a campaign, which goes on by itself then.
     pub interrupt: bool,
+    /// Where AgencyStack's reports on what is connected go; none is written without it.
+    pub reports: Option<PathBuf>,
 }
 
 impl IntegrateOptions {
@@ -97,7 +104,7 @@ pub enum PartAction {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Part {
-    /// `mailbox`, `alias`, `token`, `settings` or `record`.
+    /// `mailbox`, `alias`, `token`, `route`, `exemption`, `settings` or `record`.
     pub kind: String,
     /// Which.
     pub name: String,
@@ -145,6 +152,9 @@ pub struct Integrated {
     /// Which of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
+    /// The app's version, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Who logs in.
     pub login: String,
     /// What stands in `From:`.
@@ -202,6 +212,8 @@ struct Work<'a> {
     /// What was asked for, and where nothing was, what was chosen the last time.
     options: IntegrateOptions,
     key: String,
+    /// The app's version, where it has said it.
+    version: Option<String>,
     known: BTreeMap<String, Known>,
     /// Held from before the record was read, so that two runs do not write over each other's.
     _alone: lock::Locks,
@@ -307,6 +319,7 @@ impl Mailu {
             config,
             options,
             key,
+            version: None,
             known,
             _alone: alone,
         })
@@ -429,11 +442,13 @@ impl Work<'_> {
     }
 
     fn connect(&mut self, said: &mut dyn FnMut(&str)) -> Result<Integrated, Error> {
+        self.finish_exempting(said)?;
         let sender = self.sender()?;
         let target = self.target()?;
         let mut done = Integrated {
             app: self.app().to_owned(),
             site: self.options.site.clone(),
+            version: None,
             login: sender.login.to_string(),
             from: sender.from.to_string(),
             parts: Vec::new(),
@@ -443,19 +458,35 @@ impl Work<'_> {
             findings: Vec::new(),
             notes: Vec::new(),
         };
+        let way = self.way(&target, &sender, &mut done, said)?;
+        if has_errors(&done.findings) {
+            return Ok(done);
+        }
         said(&format!(
             "looking at the accounts of {}",
             self.config.mail_host
         ));
         let aliases = self.accounts(&sender, &target, &mut done)?;
         let (secret, old) = self.token(&sender, &mut done, said)?;
-        let exempt = self.exempt();
+        let exemption = self.exemption(&sender.login)?;
+        self.show_exemption(&sender.login, &exemption, &mut done)?;
+        let exempt = if exemption.exempt {
+            sender.login.to_string()
+        } else {
+            String::new()
+        };
         // In a dry run there may be no token yet; nothing of the app's is compared with it then.
         let placeholder = Secret::new("f".repeat(32));
         let profile = {
             let shown = secret.as_ref().unwrap_or(&placeholder);
             let mut profile =
                 sender.profile(&self.config, &exempt, shown, target.envelope_is_login());
+            if let (Target::Listmonk(..), Some(limit)) = (&target, profile.throttle) {
+                done.notes.push(format!(
+                    "campaigns go no faster than Mailu lets {} send ({} recipients in {} s); with `--exempt` that limit does not count",
+                    sender.login, limit.recipients, limit.seconds
+                ));
+            }
             if let Target::WordPress(..) = target {
                 profile.helo = self
                     .options
@@ -477,6 +508,18 @@ impl Work<'_> {
                 return Ok(done);
             }
             done.proof = Proof::Server;
+        }
+        if !self.options.dry_run {
+            if let Some(way) = &way {
+                self.make_way(way, &sender, &mut done, said)?;
+                if has_errors(&done.findings) {
+                    return Ok(done);
+                }
+            }
+            self.exempt(&sender, &exemption, &mut done, said)?;
+            if has_errors(&done.findings) {
+                return Ok(done);
+            }
         }
         self.settings(&target, &profile, aliases, &mut done, said)?;
         done.changed = done
@@ -519,6 +562,7 @@ impl Work<'_> {
         let mut done = Integrated {
             app: self.app().to_owned(),
             site: self.options.site.clone(),
+            version: None,
             login: known.login.clone(),
             from: known.from.clone(),
             parts: Vec::new(),
@@ -533,6 +577,7 @@ impl Work<'_> {
                 self.config.options()
             )],
         };
+        self.finish_exempting(said)?;
         let target = self.target()?;
         self.take_back(&target, &known, &mut done, said)?;
         if has_errors(&done.findings) {
@@ -565,25 +610,23 @@ impl Work<'_> {
                     .delete_account(self.layout, Kind::Alias, alias, false)?;
             }
         }
+        self.no_more_way(&known, &mut done, said)?;
+        self.limit_again(&known, &mut done, said)?;
         if dry {
             return Ok(done);
         }
-        let path = self.state();
-        let there = read_or_empty(&path)?;
         let others = self
             .known
             .iter()
             .any(|(key, one)| *key != self.key && one.app == known.app);
-        if !others && !there.is_empty() {
-            let now = apps::state_file(&there, target.title(), None);
-            if now != there {
-                write_state(&path, &now)?;
-            }
+        if !others {
+            self.tell(target.title(), None)?;
         }
         for path in [self.kept_file(), self.before_file(), self.settings_file()] {
             files::clear(&mut Disk, &path)?;
         }
         self.known.remove(&self.key);
+        self.unlist(&known)?;
         self.write_known()?;
         Ok(done)
     }

@@ -52,6 +52,7 @@ mod trust;
 mod uninstall;
 mod up;
 mod verify;
+mod wiring;
 mod wordpress;
 
 #[cfg(feature = "testing")]

@@ -152,6 +152,13 @@ pub fn timestamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string()
 }
 
+/// Now, in UTC, where colons have a meaning of their own: `20261122T100000Z`.
+pub(super) fn compact() -> String {
+    jiff::Timestamp::now()
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string()
+}
+
 /// Now, in UTC, for logs: `2026-11-22T10:00:00Z`.
 pub fn moment() -> String {
     now()

@@ -9,6 +9,7 @@ use rustls::{ClientConfig, ClientConnection, SignatureScheme};
 
 use super::{certificate, tls};
 use crate::certs::Certificate;
+use crate::hash::sha256;
 
 /// How long each step of it may take.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -32,6 +33,28 @@ pub(super) fn ask(
 
 /// The chains that port 25 at `address` shows after STARTTLS: to who takes RSA keys only, and to who takes none of them.
 pub(super) fn chains(address: SocketAddr, name: &str) -> Result<Vec<Vec<Vec<u8>>>, String> {
+    every_chain(address, true, name)
+}
+
+/// The SHA-256 of every certificate by which the server at `address` shows who it is.
+pub(super) fn fingerprints(
+    address: SocketAddr,
+    starttls: bool,
+    name: &str,
+) -> Result<Vec<String>, String> {
+    let all = every_chain(address, starttls, name)?;
+    Ok(all
+        .iter()
+        .filter_map(|chain| chain.first())
+        .map(|leaf| sha256(leaf))
+        .collect())
+}
+
+fn every_chain(
+    address: SocketAddr,
+    starttls: bool,
+    name: &str,
+) -> Result<Vec<Vec<Vec<u8>>>, String> {
     let rsa: fn(SignatureScheme) -> bool = |scheme| {
         matches!(
             scheme,
@@ -54,7 +77,7 @@ pub(super) fn chains(address: SocketAddr, name: &str) -> Result<Vec<Vec<Vec<u8>>
     let mut all: Vec<Vec<Vec<u8>>> = Vec::new();
     let mut last = "it showed no certificate".to_owned();
     for takes in [rsa, ecdsa] {
-        match shown(address, true, name, tls::any_certificate_signed(takes)?) {
+        match shown(address, starttls, name, tls::any_certificate_signed(takes)?) {
             Ok(chain) if !chain.is_empty() && !all.contains(&chain) => all.push(chain),
             Ok(_) => {}
             // It may have a certificate of the other kind only.

@@ -165,22 +165,6 @@ impl Work<'_> {
         Ok((Some(made.secret), ours))
     }
 
-    /// Mailu's list of logins without a limit, as admin was started with it.
-    pub(super) fn exempt(&self) -> String {
-        let look = || -> Option<String> {
-            let docker = Docker::connect().ok()?;
-            let all = docker
-                .project(&status::project(self.layout, &self.config))
-                .ok()?;
-            let admin = pause::running(&all, "admin")?;
-            admin
-                .environment
-                .get("MESSAGE_RATELIMIT_EXEMPTION")
-                .cloned()
-        };
-        look().unwrap_or_default()
-    }
-
     /// Logs in, and offers a message from the app's address to the login, without sending it. It counts as one recipient.
     pub(super) fn try_server(
         &self,

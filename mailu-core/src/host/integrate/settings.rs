@@ -38,6 +38,7 @@ impl Work<'_> {
         match target {
             Target::WordPress(site, more) => {
                 let plan = self.mailu.wordpress_plan(site, profile, more)?;
+                self.version = Some(plan.seen.wordpress.clone()).filter(|one| !one.is_empty());
                 let mut part = Part::new(
                     "settings",
                     &site.domain,
@@ -71,6 +72,7 @@ impl Work<'_> {
             }
             Target::Listmonk(listmonk, more) => {
                 let plan = listmonk.plan(profile, more, known.listmonk.as_ref())?;
+                self.version = Some(plan.version.clone());
                 let mut part = Part::new(
                     "settings",
                     &more.instance,
@@ -250,7 +252,8 @@ impl Work<'_> {
                 done.notes.push(format!(
                     "the Email Account {account} stays in Frappe, switched off: messages refer to it"
                 ));
-                if !dry {
+                // Nothing was changed there yet, where a run was killed before.
+                if !dry && known.account.is_some() {
                     let login: EmailAddress = known.login.parse().map_err(|_| {
                         Error::new(
                             ErrorKind::Corrupt,
@@ -330,7 +333,7 @@ const fn change_of(differs: bool) -> PartAction {
 }
 
 /// Writes a file of somebody else's, with the mode and owner that it has.
-fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let path = files::behind_links(path)?;
     let metadata = fs::metadata(&path).map_err(|error| files::failed("look at", &path, error))?;
     let owner = observe::privileged().then(|| (metadata.uid(), metadata.gid()));
