@@ -16,6 +16,7 @@ mod clients;
 mod delivery;
 mod diagnosed;
 mod engine;
+mod inbox;
 mod integrate;
 mod interrupted;
 mod kept;

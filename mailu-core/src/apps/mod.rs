@@ -4,7 +4,8 @@
 //! settings, and [`App::merged`] puts them into a file that has other settings already.
 
 mod calcom;
-mod chatwoot;
+pub mod chatwoot;
+mod digest;
 mod discourse;
 mod documenso;
 pub mod frappe;
@@ -32,6 +33,7 @@ mod taiga;
 mod value;
 pub mod wordpress;
 
+pub use digest::Digest;
 pub use merge::env::unmerge as unmerge_env;
 pub use offer::Offer;
 pub use profile::{Bounces, Incoming, Profile, Throttle, Tls};
