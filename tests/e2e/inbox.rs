@@ -12,10 +12,6 @@ use crate::watch::Watch;
 use crate::world::{self, fetch, outside, send, wait_for};
 
 #[path = "../it/http_api.rs"]
-#[expect(
-    dead_code,
-    reason = "shared with the tests that need no engine, which use more of it"
-)]
 mod http_api;
 
 #[path = "../it/chatwoot/emulator.rs"]

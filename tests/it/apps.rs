@@ -732,6 +732,7 @@ fn names_beside_addresses_come_back() {
 /// The program for Frappe, against a Frappe that knows the document's fields and rules.
 #[test]
 fn frappes_account_is_made_once_and_kept() {
+    const LINK: &str = "Email Domain/example.com";
     let bench = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(bench.path().join("sites/erp.example.com")).unwrap();
     let database = bench.path().join("database.json");
@@ -776,7 +777,6 @@ fn frappes_account_is_made_once_and_kept() {
         || -> Value { serde_json::from_str(&std::fs::read_to_string(&database).unwrap()).unwrap() };
 
     let [(_, full), (_, starttls), ..] = ways();
-    const LINK: &str = "Email Domain/example.com";
     let dry = run(&full, &["look"]);
     assert!(!database.exists());
     assert_eq!(dry["domain"]["created"], true);

@@ -25,15 +25,14 @@ fn logs_in(kind: &str, channel: &Map<String, Value>) -> Result<(), String> {
             .and_then(Value::as_str)
     };
     let port = channel.get(&format!("{kind}_port")).and_then(Value::as_u64);
-    let secure = match kind {
-        "imap" => channel.get("imap_enable_ssl") == Some(&json!(true)),
-        _ => {
-            // Both at once is an error of Ruby's.
-            let implicit = channel.get("smtp_enable_ssl_tls") == Some(&json!(true));
-            let starttls = channel.get("smtp_enable_starttls_auto") == Some(&json!(true));
-            let port = if implicit { 465 } else { 587 };
-            implicit != starttls && channel.get("smtp_port") == Some(&json!(port))
-        }
+    let secure = if kind == "imap" {
+        channel.get("imap_enable_ssl") == Some(&json!(true))
+    } else {
+        // Both at once is an error of Ruby's.
+        let implicit = channel.get("smtp_enable_ssl_tls") == Some(&json!(true));
+        let starttls = channel.get("smtp_enable_starttls_auto") == Some(&json!(true));
+        let port = if implicit { 465 } else { 587 };
+        implicit != starttls && channel.get("smtp_port") == Some(&json!(port))
     };
     let wrong = Err(format!("{kind}: 535 5.7.8 Error: authentication failed"));
     match (text("address"), text("login")) {

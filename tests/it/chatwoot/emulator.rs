@@ -276,9 +276,9 @@ fn cast(all: &mut Map<String, Value>, given: &Value) -> Result<(), (u16, Value)>
         };
         *there = match (columns()[key].clone(), value) {
             (Value::Bool(_), Value::Bool(_))
+            | (Value::Number(_), Value::Number(_))
             | (Value::String(_) | Value::Null, Value::String(_)) => value.clone(),
             (Value::Bool(_), Value::String(text)) => json!(text == "true"),
-            (Value::Number(_), Value::Number(_)) => value.clone(),
             (Value::Number(_), Value::String(text)) => json!(text.parse::<u32>().unwrap_or(0)),
             _ => return Err((500, Value::Null)),
         };
