@@ -308,10 +308,9 @@ fn a_site(server: &Server) {
         (&true.into(), &"server".into()),
         "{done}"
     );
-    assert_eq!(
-        (&account["email_id"], &account["domain"]),
-        (&json!(ERP), &json!("example.com"))
-    );
+    assert_eq!(account["email_id"], ERP);
+    let domain = frappe.stored("Email Domain", "example.com").unwrap();
+    assert_eq!(domain["email_server"], "mail.example.com");
     let record = server
         .root
         .path()

@@ -786,7 +786,8 @@ fn frappes_account_is_made_once_and_kept() {
     assert_eq!(again["changed"], json!([]), "the second time");
     assert_eq!(again["domain"]["changed"], json!([]));
     let account = saved()["Mailu Outgoing"].clone();
-    assert_eq!(account["domain"], "example.com");
+    // An account that is linked gets whatever is changed in the domain: ours is not.
+    assert!(account["domain"].is_null());
     for (form, there) in [("account", &account), ("domain", &saved()[LINK])] {
         let form = app("erpnext").settings(&full, Some(form)).unwrap().text;
         let form: Value = serde_json::from_str(&form).unwrap();
@@ -811,6 +812,9 @@ fn frappes_account_is_made_once_and_kept() {
     assert_eq!(run(&starttls, &[])["changed"], json!([]));
     // Somebody else's Email Domain stays as it is, and our account does without.
     let before = saved()[LINK].clone();
+    let mut linked = saved();
+    linked["Mailu Outgoing"]["domain"] = json!("example.com");
+    std::fs::write(&database, linked.to_string()).unwrap();
     let left = run(&full, &["set"]);
     assert_eq!(left["domain"]["left"], true);
     assert_eq!(saved()[LINK], before);
@@ -827,6 +831,7 @@ fn frappes_account_is_made_once_and_kept() {
     run(&full, &["set", "ours"]);
     let connected = saved();
     let mut with_default = connected.clone();
+    with_default["Mailu Outgoing"]["domain"] = json!("example.com");
     with_default["Former"] = json!({ "name": "Former", "email_account_name": "Former", "email_id": "former@example.com", "enable_outgoing": 1 });
     std::fs::write(&database, with_default.to_string()).unwrap();
     let off = run(&full, &["off", "Mailu Outgoing", "example.com", "Former"]);
@@ -884,7 +889,10 @@ fn frappes_account_is_made_once_and_kept() {
     );
     assert_eq!(saved(), old);
     run(&full, &[]);
-    assert_eq!(saved()["Mine"]["domain"], "example.com");
+    assert_eq!(
+        (&saved()["Mine"]["domain"], &saved()["Mine"]["smtp_server"]),
+        (&json!(""), &json!("mail.example.com"))
+    );
     // Frappe cannot read from where it is: the account does without a domain.
     std::fs::remove_file(&database).unwrap();
     let closed = ask(&full, true, &[("FRAPPE_CLOSED", "993")], &[]).unwrap();

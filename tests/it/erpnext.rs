@@ -129,7 +129,7 @@ fn account_and_domain_are_made_once_and_kept() {
         for (field, value) in [
             ("email_id", json!("erp@example.com")),
             ("password", json!(TOKEN)),
-            ("domain", json!("example.com")),
+            ("domain", Value::Null),
             ("smtp_server", json!("mail.example.com")),
             ("smtp_port", json!("465")),
             ("use_ssl_for_outgoing", json!(1)),
@@ -265,7 +265,7 @@ fn an_account_that_is_there_is_taken_over() {
     let now = emulator.stored(ACCOUNT, OURS).unwrap();
     assert_eq!(
         (&now["email_server"], &now["domain"]),
-        (&json!("mail.example.com"), &json!("example.com"))
+        (&json!("mail.example.com"), &Value::Null)
     );
     assert_eq!(
         now["imap_folder"],
@@ -440,7 +440,7 @@ fn taking_it_out_leaves_what_others_use() {
     assert_eq!(dry, removed);
     assert_eq!(
         removed.changes,
-        ["default_outgoing", "domain", "enable_outgoing", DOMAIN]
+        ["default_outgoing", "enable_outgoing", DOMAIN]
     );
     assert!(emulator.stored(DOMAIN, "example.com").is_none());
     let account = emulator.stored(ACCOUNT, OURS).unwrap();
@@ -450,13 +450,35 @@ fn taking_it_out_leaves_what_others_use() {
             &account["default_outgoing"],
             &account["domain"]
         ),
-        (&json!(0), &json!(0), &json!(""))
+        (&json!(0), &json!(0), &Value::Null)
     );
     let again = remove(&emulator, false);
     assert!(
         again.changes.is_empty() && again.kept.is_none(),
         "{again:?}"
     );
+
+    // Somebody has linked our account to it, which is as good; that goes, too.
+    let emulator = connected();
+    let mut linked = emulator.stored(ACCOUNT, OURS).unwrap();
+    linked["domain"] = json!("example.com");
+    emulator.put(ACCOUNT, OURS, &linked);
+    let plan = site(&emulator)
+        .plan(&profile(), DomainWish::Wanted, true, None)
+        .unwrap();
+    let sent: Vec<_> = plan
+        .account
+        .iter()
+        .flat_map(|step| step.fields.keys())
+        .collect();
+    assert_eq!(
+        sent,
+        ["password"],
+        "but for the password, of which nothing is known"
+    );
+    remove(&emulator, false);
+    assert!(emulator.stored(DOMAIN, "example.com").is_none());
+    assert_eq!(emulator.stored(ACCOUNT, OURS).unwrap()["domain"], "");
 
     // Somebody's account refers to it by now; or somebody has changed it.
     let emulator = connected();

@@ -280,10 +280,10 @@ def set_up(save):
     else:
         account = frappe.new_doc("Email Account")
         account.set("email_account_name", NAME)
-    if domain:
-        # Its servers go before the account's own, those for reading, too.
-        reads_elsewhere = account.get("enable_incoming") and not FIELDS.get("enable_incoming")
-        FIELDS["domain"] = "" if domain["left"] or reads_elsewhere else domain["name"]
+    linked = account.get("domain")
+    if domain and linked and (linked != domain["name"] or domain["left"]):
+        # The servers of that one would go before the account's own.
+        FIELDS["domain"] = ""
     changed = differing(account, FIELDS)
     former = [one for one in defaults() if one != account.name]
     if changed and save:

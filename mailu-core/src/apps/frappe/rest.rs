@@ -209,15 +209,10 @@ pub fn plan(
         (DomainWish::Refused | DomainWish::None, _) => (None, true),
     };
     let mut wanted = document(&super::account(profile).json());
-    if wish != DomainWish::None {
-        // Its servers go before the account's own, those for reading, too.
-        let reads = seen
-            .account
-            .as_ref()
-            .and_then(|one| one.get("enable_incoming"));
-        let reads_elsewhere = !is_nothing(reads) && profile.incoming.is_none();
-        let link = if left || reads_elsewhere { "" } else { &*name };
-        wanted.insert(LINK.to_owned(), link.into());
+    let linked = text(seen.account.as_ref().and_then(|one| one.get(LINK)));
+    if wish != DomainWish::None && !linked.is_empty() && (linked != name || left) {
+        // The servers of that one would go before the account's own.
+        wanted.insert(LINK.to_owned(), "".into());
     }
     let digest = match record.map(|record| &record.secret) {
         Some(there) if there.matches(&profile.secret) => there.clone(),

@@ -88,3 +88,52 @@ impl KnownApi {
         api
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_site_is_told_to_no_other() {
+        let mut first = AppApi::new("https://chat.example.com/");
+        first.account = Some(3);
+        first.token_file = Some("/nowhere/token".into());
+        let known = KnownApi::new(&first);
+        let text = serde_json::to_string(&known).unwrap_or_default();
+        assert!(text.contains("https://chat.example.com\""), "{text}");
+
+        let again = known.fill(None);
+        assert_eq!(
+            (&*again.url, again.account, again.token_file.is_some()),
+            ("https://chat.example.com", Some(3), true)
+        );
+        let same = known.fill(Some(AppApi::new("https://chat.example.com/")));
+        assert_eq!((same.account, same.token_file.is_some()), (Some(3), true));
+        let other = known.fill(Some(AppApi::new("https://chat.example.net")));
+        assert_eq!((other.account, other.token_file), (None, None));
+        // A token by the input goes before the file of the last time.
+        let by_input = AppApi {
+            secret: Some(Secret::new("new")),
+            ..AppApi::default()
+        };
+        let filled = known.fill(Some(by_input));
+        assert_eq!(filled.token_file, None);
+        assert!(
+            filled
+                .token("Chatwoot")
+                .is_ok_and(|one| one.expose() == "new")
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_not_given_is_asked_for() {
+        let error = AppApi::new("https://chat.example.com")
+            .token("Chatwoot")
+            .map(|_| ());
+        assert_eq!(error.map_err(|error| error.code()), Err("integrate.token"));
+        let mut gone = AppApi::new("https://chat.example.com");
+        gone.token_file = Some("/nowhere/token".into());
+        let error = gone.token("Chatwoot").map(|_| ());
+        assert!(error.is_err_and(|error| error.to_string().contains("/nowhere/token")));
+    }
+}
