@@ -147,7 +147,7 @@ pub enum Command {
     /// Many accounts at once: an accounts.toml, or a table of users, compared with what is there, applied, exported.
     #[command(subcommand)]
     Accounts(AccountsCommand),
-    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress, Listmonk and ERPNext wholly, others by a file.
+    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress, Listmonk, ERPNext and inboxes of Chatwoot wholly, others by a file.
     Integrate(Integrate),
     /// Say what an app has to be told to send through this server, in the app's own format.
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 //! log in to, when something is saved, are real.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use mailu_core::host::Mailu;
 use serde_json::{Map, Value, json};
@@ -156,6 +157,7 @@ fn apps_are_connected_over_their_apis() {
     let more = [&LIGHT[..], &BARE].concat();
     let server = Server::with_files(Root::new(), &more).install();
     an_inbox(&server);
+    an_inbox_of_before(&server);
     a_site(&server);
 }
 
@@ -274,6 +276,51 @@ fn an_inbox(server: &Server) {
             .iter()
             .all(|call| !call.starts_with("DELETE"))
     );
+}
+
+/// One that somebody has set up gets back what it was, passwords too, which lie among the secrets meanwhile.
+fn an_inbox_of_before(server: &Server) {
+    const SALES: &str = "sales@example.com";
+    const OLD_PASSWORD: &str = "Former-Geheim-1";
+    let chatwoot = chat::Emulator::start(Release::Old, Box::new(chatwoot_logs_in));
+    let former = json!({
+        "imap_address": "imap.former.test", "imap_port": 993, "imap_login": "me@former.test", "imap_password": OLD_PASSWORD,
+        "smtp_address": "smtp.former.test", "smtp_port": 587, "smtp_login": "me@former.test", "smtp_password": OLD_PASSWORD
+    });
+    chatwoot.put(1, SALES, &former);
+    let before = chatwoot.stored(SALES).unwrap();
+    let token = server.root.beside("chatwoot-token", chat::ADMIN);
+    let url = chatwoot.url();
+    let args = [
+        "chatwoot",
+        "sales",
+        "--login",
+        SALES,
+        "--api-url",
+        &url,
+        "--api-account",
+        "1",
+        "--api-token-file",
+        token.to_str().unwrap(),
+    ];
+    let done = run(server, &args, 0);
+    assert_eq!(parts(&done), ["inbox sales@example.com: change"], "{done}");
+    assert!(!done.to_string().contains(OLD_PASSWORD));
+    let now = chatwoot.stored(SALES).unwrap();
+    assert_eq!(
+        (&now["imap_enabled"], &now["name"], &now["greeting"]),
+        (&json!(true), &before["name"], &before["greeting"])
+    );
+    let kept = server.root.layout().secret("app_chatwoot_sales.before");
+    let mode = fs::metadata(&kept).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    assert!(fs::read_to_string(&kept).unwrap().contains(OLD_PASSWORD));
+    // Another token does not take the place of what was there at first.
+    run(server, &["chatwoot", "sales", "--rotate"], 0);
+    let gone = run(server, &["chatwoot", "sales", "--remove"], 0);
+    assert_eq!(gone["performed"], true, "{gone}");
+    assert_eq!(chatwoot.stored(SALES).unwrap(), before);
+    assert!(!kept.exists());
 }
 
 fn a_site(server: &Server) {
