@@ -147,7 +147,7 @@ pub enum Command {
     /// Many accounts at once: an accounts.toml, or a table of users, compared with what is there, applied, exported.
     #[command(subcommand)]
     Accounts(AccountsCommand),
-    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress, Listmonk and ERPNext wholly, others by a file.
+    /// Have an app send through this server: its own mailbox and token, its settings, a test message. WordPress, Listmonk, ERPNext and inboxes of Chatwoot wholly, others by a file.
     Integrate(Integrate),
     /// Say what an app has to be told to send through this server, in the app's own format.
     #[command(subcommand)]
@@ -936,7 +936,7 @@ pub struct Update {
 pub struct Integrate {
     /// The app: wordpress, listmonk, ghost, chatwoot, gitea … (`mailu app list`), or generic.
     pub app: String,
-    /// Which of several: the name of the WordPress or ERPNext site, or the client whose Listmonk it is.
+    /// Which of several: the name of the WordPress or ERPNext site, the client whose Listmonk it is, or any name, such as that of an inbox.
     pub site: Option<String>,
     /// Which deployment.
     #[command(flatten)]
@@ -972,14 +972,18 @@ pub struct Integrate {
     /// Authorities (PEM) that the app does not know by itself, where the certificate is from one of your own.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// Listmonk: its address, for its API. Without it, its database is changed.
-    #[arg(long, value_name = "URL", requires = "api_user")]
+    /// The address of its site, for its API. Listmonk: without it, its database is changed. Chatwoot: an inbox is connected.
+    /// ERPNext: without it, the site's container does it.
+    #[arg(long, value_name = "URL")]
     pub api_url: Option<String>,
-    /// Listmonk: the API user.
+    /// Listmonk: the API user. ERPNext: the API key, where the token is the API secret alone.
     #[arg(long, value_name = "NAME", requires = "api_url")]
     pub api_user: Option<String>,
-    /// Listmonk: a file with the API user's token; - reads the input.
-    #[arg(long, value_name = "FILE", requires = "api_url")]
+    /// Chatwoot: the number of the account, as in /app/accounts/NUMBER.
+    #[arg(long, value_name = "NUMBER", requires = "api_url")]
+    pub api_account: Option<u64>,
+    /// A file with the token (Chatwoot: an administrator's access token; ERPNext: KEY:SECRET); - reads the input.
+    #[arg(long, value_name = "FILE")]
     pub api_token_file: Option<PathBuf>,
     /// Listmonk: switch its other servers off, which would get a share of the mail.
     #[arg(long)]

@@ -441,6 +441,15 @@ fn edited_meanwhile(server: &Server) {
     assert_eq!(tokens("ghost@example.com").unwrap().len(), 0);
 }
 
+/// The token of an app, as it is kept.
+fn kept(server: &Server, app: &str) -> String {
+    let path = server.root.layout().secret(&format!("app_{app}"));
+    let kept: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let secret = kept["secret"].as_str().unwrap().to_owned();
+    assert_eq!(secret.len(), 32);
+    secret
+}
+
 fn a_site_of_wordpress(server: &Server) {
     let blog = Blog::new();
     // The site's user has to get at the settings.
@@ -459,7 +468,9 @@ fn a_site_of_wordpress(server: &Server) {
         "--from-name",
         "A Blog",
     ];
+    let watch = Watch::begin();
     let done = says(server, &args, 0);
+    watch.shows_none_of(&[&kept(server, &format!("wordpress_{BLOG}"))]);
     assert_eq!(
         (&done["performed"], &done["proof"]),
         (&true.into(), &"arrived".into()),
@@ -567,6 +578,7 @@ fn a_site_of_frappe(server: &Server) {
             ("mailbox", "create"),
             ("token", "create"),
             ("settings", "create"),
+            ("settings", "create"),
         ],
     );
     assert!(!at.join("database.json").exists());
@@ -582,6 +594,8 @@ fn a_site_of_frappe(server: &Server) {
         "{done}"
     );
     assert_eq!(account["smtp_server"], "mail.example.com");
+    let domain = "Email Domain/example.com";
+    assert_eq!(database()[domain]["email_server"], "mail.example.com");
     assert_eq!(
         tokens("erpnext@example.com").unwrap(),
         [format!("agencystack:erpnext:default:{SITE}")]
@@ -627,6 +641,7 @@ fn a_site_of_frappe(server: &Server) {
     let removed = says(server, &["erpnext", SITE, "--remove"], 0);
     assert_eq!(removed["performed"], true, "{removed}");
     assert_eq!(database()["Mailu Outgoing"]["enable_outgoing"], 0);
+    assert!(database()[domain].is_null());
     assert!(
         tokens("erpnext@example.com")
             .unwrap()
@@ -643,13 +658,6 @@ fn state_line(server: &Server, title: &str) -> String {
         .lines()
         .find(|line| line.split(':').next() == Some(title));
     line.unwrap().to_owned()
-}
-
-/// The token that is kept for an app.
-fn kept(server: &Server, key: &str) -> String {
-    let path = server.root.layout().secret(&format!("app_{key}"));
-    let kept: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    kept["secret"].as_str().unwrap().to_owned()
 }
 
 /// A project of Compose's; taken down with the value.

@@ -17,6 +17,7 @@ mod delivery;
 mod diagnosed;
 mod docs;
 mod engine;
+mod inbox;
 mod integrate;
 mod interrupted;
 mod kept;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::server::{BARE, LIGHT, Server};
 use crate::support::{Root, tests};
+use crate::watch::Watch;
 use crate::world::{self, HOST, docker, fetch, send, wait_for};
 
 #[path = "../it/listmonk/emulator.rs"]
@@ -83,6 +84,7 @@ fn a_listmonk_sends_and_hears_of_what_comes_back() {
     );
     assert_eq!(listmonk.rows(), before);
 
+    let watch = Watch::begin();
     let done = run(&[], 0);
     assert_eq!(
         (&done["performed"], &done["proof"]),
@@ -92,6 +94,7 @@ fn a_listmonk_sends_and_hears_of_what_comes_back() {
     let block = &listmonk.row("smtp")[0];
     assert_eq!(block["username"], LOGIN);
     let secret = block["password"].as_str().unwrap().to_owned();
+    watch.shows_none_of(&[&secret, PASSWORD]);
     assert_eq!(secret.len(), 32);
     assert!(!done.to_string().contains(&secret));
     let boxes = listmonk.row("bounce.mailboxes");

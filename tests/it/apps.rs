@@ -413,7 +413,12 @@ fn json_yaml_toml_and_properties_come_back() {
                 wanted("/channel/smtp_login", login),
             ],
         ),
-        ("chatwoot", "inbox", "json", &[wanted("/name", name)]),
+        (
+            "chatwoot",
+            "inbox",
+            "json",
+            &[wanted("/channel/email", |profile| profile.from.to_string())],
+        ),
         (
             "mattermost",
             "json",
@@ -727,23 +732,29 @@ fn names_beside_addresses_come_back() {
 /// The program for Frappe, against a Frappe that knows the document's fields and rules.
 #[test]
 fn frappes_account_is_made_once_and_kept() {
+    const LINK: &str = "Email Domain/example.com";
     let bench = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(bench.path().join("sites/erp.example.com")).unwrap();
     let database = bench.path().join("database.json");
-    let try_it = |profile: &Profile, lacks: &str| -> Result<Value, String> {
-        let script = app("erpnext")
-            .settings(profile, Some("python"))
-            .unwrap()
-            .text;
+    let ask = |profile: &Profile,
+               with: bool,
+               env: &[(&str, &str)],
+               words: &[&str]|
+     -> Result<Value, String> {
+        let script = apps::frappe::program(profile, with).unwrap();
+        if with {
+            let form = app("erpnext").settings(profile, Some("python")).unwrap();
+            assert_eq!(form.text, script);
+        }
         assert!(script.is_ascii());
         let mut python = Command::new("/usr/bin/python3")
-            .args(["-", "erp.example.com"])
+            .args([&["-", "erp.example.com"], words].concat())
             .current_dir(bench.path())
             .env("PYTHONPATH", tests("tools/frappe"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("LC_ALL", "C")
             .env("FRAPPE_DATABASE", &database)
-            .env("FRAPPE_LACKS", lacks)
+            .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -761,36 +772,98 @@ fn frappes_account_is_made_once_and_kept() {
         }
         Err(String::from_utf8(output.stderr).unwrap())
     };
-    let run = |profile: &Profile, lacks: &str| try_it(profile, lacks).unwrap();
+    let run = |profile: &Profile, words: &[&str]| ask(profile, true, &[], words).unwrap();
     let saved =
         || -> Value { serde_json::from_str(&std::fs::read_to_string(&database).unwrap()).unwrap() };
 
     let [(_, full), (_, starttls), ..] = ways();
-    let said = run(&full, "");
+    let dry = run(&full, &["look"]);
+    assert!(!database.exists());
+    assert_eq!(dry["domain"]["created"], true);
+    let said = run(&full, &[]);
     assert_eq!(said["account"], "Mailu Outgoing");
-    assert_eq!(run(&full, "")["changed"], json!([]), "the second time");
+    let again = run(&full, &[]);
+    assert_eq!(again["changed"], json!([]), "the second time");
+    assert_eq!(again["domain"]["changed"], json!([]));
     let account = saved()["Mailu Outgoing"].clone();
-    let form: Value = serde_json::from_str(
-        &app("erpnext")
-            .settings(&full, Some("account"))
-            .unwrap()
-            .text,
-    )
-    .unwrap();
-    for (field, value) in form.as_object().unwrap() {
-        let nothing = account[field].is_null() && value == "";
-        assert!(nothing || account[field] == *value, "{field}: {account}");
+    // An account that is linked gets whatever is changed in the domain: ours is not.
+    assert!(account["domain"].is_null());
+    for (form, there) in [("account", &account), ("domain", &saved()[LINK])] {
+        let form = app("erpnext").settings(&full, Some(form)).unwrap().text;
+        let form: Value = serde_json::from_str(&form).unwrap();
+        for (field, value) in form.as_object().unwrap() {
+            let nothing = there[field].is_null() && value == "";
+            assert!(nothing || there[field] == *value, "{field}: {there}");
+        }
     }
     // What others have set in it stays.
     let mut edited = saved();
     edited["Mailu Outgoing"]["footer"] = json!("Yours");
     std::fs::write(&database, edited.to_string()).unwrap();
-    let changed = run(&starttls, "")["changed"].clone();
+    let ports = json!(["smtp_port", "use_ssl_for_outgoing", "use_tls"]);
+    let look = run(&starttls, &["look", "ours"]);
     assert_eq!(
-        changed,
-        json!(["smtp_port", "use_ssl_for_outgoing", "use_tls"])
+        (&look["changed"], &look["domain"]["changed"]),
+        (&ports, &ports)
     );
+    run(&starttls, &["set", "ours"]);
     assert_eq!(saved()["Mailu Outgoing"]["footer"], "Yours");
+    assert_eq!(saved()["Mailu Outgoing"]["smtp_port"], "587");
+    assert_eq!(run(&starttls, &[])["changed"], json!([]));
+    // Somebody else's Email Domain stays as it is, and our account does without.
+    let before = saved()[LINK].clone();
+    let mut linked = saved();
+    linked["Mailu Outgoing"]["domain"] = json!("example.com");
+    std::fs::write(&database, linked.to_string()).unwrap();
+    let left = run(&full, &["set"]);
+    assert_eq!(left["domain"]["left"], true);
+    assert_eq!(saved()[LINK], before);
+    assert_eq!(
+        (
+            &saved()["Mailu Outgoing"]["domain"],
+            &saved()["Mailu Outgoing"]["smtp_port"]
+        ),
+        (&json!(""), &json!("465"))
+    );
+    assert_eq!(run(&full, &["set"])["changed"], json!([]));
+
+    // Out again: the account stays, the domain goes where nobody refers to it and nobody has changed it.
+    run(&full, &["set", "ours"]);
+    let connected = saved();
+    let mut with_default = connected.clone();
+    with_default["Mailu Outgoing"]["domain"] = json!("example.com");
+    with_default["Former"] = json!({ "name": "Former", "email_account_name": "Former", "email_id": "former@example.com", "enable_outgoing": 1 });
+    std::fs::write(&database, with_default.to_string()).unwrap();
+    let off = run(&full, &["off", "Mailu Outgoing", "example.com", "Former"]);
+    assert_eq!(off["default"], json!({ "name": "Former" }));
+    assert_eq!(saved()["Former"]["default_outgoing"], 1);
+    // And that is told while it is so.
+    assert_eq!(run(&full, &["look"])["former"], json!(["Former"]));
+    assert_eq!(
+        off["domain"],
+        json!({ "name": "example.com", "used": [], "edited": [] })
+    );
+    assert!(saved()[LINK].is_null());
+    assert_eq!(
+        (
+            &saved()["Mailu Outgoing"]["enable_outgoing"],
+            &saved()["Mailu Outgoing"]["domain"]
+        ),
+        (&json!(0), &json!(""))
+    );
+    let mut used = connected.clone();
+    used["Theirs"] = json!({ "name": "Theirs", "email_account_name": "Theirs", "email_id": "office@example.com", "domain": "example.com" });
+    let mut changed = connected;
+    changed[LINK]["email_server"] = json!("imap.theirs.test");
+    for (there, key, value) in [
+        (used, "used", "Theirs"),
+        (changed, "edited", "email_server"),
+    ] {
+        std::fs::write(&database, there.to_string()).unwrap();
+        let off = run(&full, &["off", "Mailu Outgoing", "example.com"]);
+        assert_eq!(off["domain"][key], json!([value]));
+        assert_eq!(saved()[LINK], there[LINK]);
+    }
 
     // An account for the address, or that of the older installer, is taken over instead of a second one.
     for (there, email) in [
@@ -799,29 +872,47 @@ fn frappes_account_is_made_once_and_kept() {
     ] {
         let old = json!({ there: { "name": there, "email_account_name": there, "email_id": email, "default_outgoing": 1 } });
         std::fs::write(&database, old.to_string()).unwrap();
-        assert_eq!(run(&full, "")["account"], there);
-        assert_eq!(run(&full, "")["changed"], json!([]));
-        assert_eq!(saved().as_object().unwrap().len(), 1);
+        assert_eq!(run(&full, &[])["account"], there);
+        assert_eq!(run(&full, &[])["changed"], json!([]));
+        assert!(saved()["Mailu Outgoing"].is_null());
     }
-    // The account's domain has the last word: then it is said, and nothing is changed.
-    let old = json!({ "Mine": { "name": "Mine", "email_account_name": "Mine", "email_id": "hello@example.com", "domain": "old.example.com" } });
+    // Another domain has the last word: ours takes its place; where none is to be made, that is said, and nothing is changed.
+    let old = json!({
+        "Email Domain/old.example.com": { "name": "old.example.com", "smtp_server": "smtp.old.example.com" },
+        "Mine": { "name": "Mine", "email_account_name": "Mine", "email_id": "hello@example.com", "domain": "old.example.com" }
+    });
     std::fs::write(&database, old.to_string()).unwrap();
-    let why = try_it(&full, "").unwrap_err();
+    let why = ask(&full, false, &[], &[]).unwrap_err();
     assert!(
         why.contains("did not keep smtp_server") && !why.contains(TOKEN),
         "{why}"
     );
     assert_eq!(saved(), old);
+    run(&full, &[]);
+    assert_eq!(
+        (&saved()["Mine"]["domain"], &saved()["Mine"]["smtp_server"]),
+        (&json!(""), &json!("mail.example.com"))
+    );
+    // Frappe cannot read from where it is: the account does without a domain.
+    std::fs::remove_file(&database).unwrap();
+    let closed = ask(&full, true, &[("FRAPPE_CLOSED", "993")], &[]).unwrap();
+    assert!(
+        closed["domain"]["error"]
+            .as_str()
+            .unwrap()
+            .contains("Incoming"),
+        "{closed}"
+    );
+    assert!(saved()[LINK].is_null());
+    assert_eq!(saved()["Mailu Outgoing"]["smtp_port"], "465");
     // An older Frappe has not all fields.
     std::fs::remove_file(&database).unwrap();
-    run(
-        &full,
-        "validate_ssl_certificate always_use_account_email_id_as_sender",
-    );
+    let lacks = "validate_ssl_certificate always_use_account_email_id_as_sender";
+    ask(&full, true, &[("FRAPPE_LACKS", lacks)], &[]).unwrap();
     // Whatever the secret is.
     for profile in hostile() {
         std::fs::remove_file(&database).unwrap();
-        run(&profile, "");
+        run(&profile, &[]);
         assert_eq!(saved()["Mailu Outgoing"]["password"], secret(&profile));
         assert_eq!(saved()["Mailu Outgoing"]["email_id"], login(&profile));
     }

@@ -1,8 +1,8 @@
 //! `mailu integrate`
 
 use mailu_core::apps::Tls;
-use mailu_core::host::IntegrateOptions;
-use mailu_core::{Error, ErrorKind, has_errors};
+use mailu_core::host::{AppApi, IntegrateOptions};
+use mailu_core::{Error, has_errors};
 
 use super::chosen;
 use super::install::secret;
@@ -32,17 +32,17 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Integrate) -> Re
     options.rotate = args.rotate;
     options.dry_run = args.dry_run;
     options.reports = crate::log::reports(global);
-    if let (Some(url), Some(user)) = (args.api_url, args.api_user) {
-        let token = secret(None, args.api_token_file.as_deref(), "API user's token")?;
-        let token = token.ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "integrate.token",
-                format!("log in to Listmonk as {user}: its token is not given"),
-            )
-            .hint("name a file that has it: `--api-token-file FILE`, or `--api-token-file -` for the input")
-        })?;
-        options.api = Some((url, user, token));
+    if args.api_url.is_some() || args.api_token_file.is_some() {
+        let mut api = AppApi::new(args.api_url.unwrap_or_default());
+        api.user = args.api_user;
+        api.account = args.api_account;
+        match args.api_token_file {
+            Some(file) if file.as_os_str() == "-" => {
+                api.secret = secret(None, Some(&file), "app's token")?;
+            }
+            file => api.token_file = file,
+        }
+        options.api = Some(api);
     }
     let result = {
         let mut steps = Steps::new(printer, None);

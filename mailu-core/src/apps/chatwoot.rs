@@ -1,5 +1,7 @@
 //! Chatwoot: variables for mail of its own, and a channel for each inbox that people are answered from.
 
+pub mod inbox;
+
 use super::registry::{App, Environment, Form, Merge, Starttls, Variables};
 use super::value::Map;
 use super::{Profile, Tls, mailbox};
@@ -69,12 +71,8 @@ fn variables(profile: &Profile) -> Result<Variables, Error> {
 
 /// What makes an inbox.
 fn inbox(profile: &Profile) -> Map {
-    let name = profile.from_name.clone();
     Map::from([
-        (
-            "name",
-            name.unwrap_or_else(|| profile.from.to_string()).into(),
-        ),
+        ("name", inbox::name(profile).into()),
         (
             "channel",
             Map::from([

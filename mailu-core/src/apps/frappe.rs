@@ -1,8 +1,10 @@
 //! `ERPNext` and whatever else runs on Frappe: a document of type Email Account in the site's database.
 
+pub mod rest;
+
 use super::registry::{App, Form, Merge, Starttls};
 use super::value::{Map, Value};
-use super::{Profile, Tls, quote};
+use super::{Incoming, Profile, Tls, quote};
 use crate::engine::{Container, State};
 use crate::error::{Error, ErrorKind};
 
@@ -85,7 +87,7 @@ pub(super) const APP: App = App {
         },
         Form {
             name: "domain",
-            about: "POST to /api/resource/Email Domain, where several accounts share the servers",
+            about: "POST to /api/resource/Email Domain, by which further accounts of the domain find the servers; Frappe connects to both",
             write: |profile| Ok(domain(profile).json()),
             merge: Merge::None,
         },
@@ -115,13 +117,13 @@ fn flag(on: bool) -> Value {
 }
 
 /// The servers, as both documents have them.
-fn servers(profile: &Profile, document: &mut Map) {
+fn servers(profile: &Profile, incoming: Option<Incoming>, document: &mut Map) {
     document.put("smtp_server", profile.host.to_string());
     document.put("smtp_port", profile.port.to_string());
     // Both together would have STARTTLS tried inside of TLS.
     document.put("use_ssl_for_outgoing", flag(profile.tls == Tls::Implicit));
     document.put("use_tls", flag(profile.tls == Tls::Starttls));
-    if let Some(incoming) = profile.incoming {
+    if let Some(incoming) = incoming {
         document.put("use_imap", flag(true));
         document.put("email_server", profile.host.to_string());
         document.put("incoming_port", incoming.port.to_string());
@@ -150,7 +152,7 @@ fn account(profile: &Profile) -> Map {
     document.put("no_smtp_authentication", flag(false));
     // Else the user's own address would stand there, which Mailu refuses.
     document.put("always_use_account_email_id_as_sender", flag(true));
-    servers(profile, &mut document);
+    servers(profile, profile.incoming, &mut document);
     // Nothing about reading, if the app is not to read: somebody may have set that up.
     if profile.incoming.is_some() {
         document.put("enable_incoming", flag(true));
@@ -165,11 +167,12 @@ fn account(profile: &Profile) -> Map {
     document
 }
 
-/// The Email Domain.
+/// The Email Domain. It has to have a server for reading, whether an account reads or not.
 fn domain(profile: &Profile) -> Map {
     let mut document = Map::default();
     document.put("domain_name", profile.from.domain().to_string());
-    servers(profile, &mut document);
+    let incoming = profile.incoming.unwrap_or_default();
+    servers(profile, Some(incoming), &mut document);
     document
 }
 
@@ -189,20 +192,35 @@ fn site_config(profile: &Profile) -> Map {
     keys
 }
 
-/// Python that finds the account, changes what differs, and says so. Its only argument is the site; the secret comes with the program,
-/// by the input.
-#[expect(clippy::unnecessary_wraps, reason = "as in every form")]
-fn script(profile: &Profile) -> Result<String, Error> {
-    let fields = serde_json::to_string(&account(profile)).unwrap_or_default();
+/// Python that finds the account and the domain, changes what differs, and says so. Its first argument is the site; the secret comes with the
+/// program, by the input. Without `with_domain`, nothing is done about the Email Domain: Frappe connects to its server for reading.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidInput`] where the profile breaks a rule.
+pub fn program(profile: &Profile, with_domain: bool) -> Result<String, Error> {
+    APP.check(profile)?;
+    let json = |document: &Map| serde_json::to_string(document).unwrap_or_default();
+    let domain = if with_domain {
+        format!("json.loads({})", quote::python(&json(&domain(profile))))
+    } else {
+        "None".to_owned()
+    };
     Ok(format!(
-        "import json, os, sys\n\nFIELDS = json.loads({})\n{PROGRAM}",
-        quote::python(&fields)
+        "import json, os, sys\n\nFIELDS = json.loads({})\nDOMAIN = {domain}\n{PROGRAM}",
+        quote::python(&json(&account(profile)))
     ))
 }
 
+fn script(profile: &Profile) -> Result<String, Error> {
+    program(profile, true)
+}
+
 const PROGRAM: &str = r#"NAME = FIELDS["email_account_name"]
-# SITE [look | send TO SUBJECT | off ACCOUNT]; without a word, the account is made or changed.
+# SITE [look | set] [ours] | SITE send TO SUBJECT | SITE off ACCOUNT [DOMAIN [DEFAULT]]. Without a word, the account is made or changed.
+# With `ours`, an Email Domain that is there is ours, and changed, too. DEFAULT is the account that was the default before ours.
 MODE = sys.argv[2] if len(sys.argv) > 2 else "set"
+OURS = "ours" in sys.argv[3:]
 
 # Frappe looks for its logs from there.
 if os.path.isdir("sites"):
@@ -210,26 +228,47 @@ if os.path.isdir("sites"):
 import frappe
 
 
-def differing(account):
-    """The fields in which the account is not as it should be, of those that this Frappe knows."""
-    known = {field.fieldname for field in account.meta.fields}
+def differing(document, fields):
+    """The fields in which a document is not as it should be, of those that this Frappe knows."""
+    known = {field.fieldname for field in document.meta.fields}
     found = []
-    for field, wanted in FIELDS.items():
-        if field not in known or field == "email_account_name":
+    for field, wanted in fields.items():
+        if field not in known or field in ("email_account_name", "domain_name"):
             continue
         if field == "password":
-            there = account.get_password(raise_exception=False) if account.name else None
+            there = document.get_password(raise_exception=False) if document.name else None
         elif isinstance(wanted, list):
-            there = [{key: row.get(key) for key in wanted[0]} for row in account.get(field) or []]
+            there = [{key: row.get(key) for key in wanted[0]} for row in document.get(field) or []]
         else:
-            there = account.get(field)
+            there = document.get(field)
         # Nothing, an empty text and 0 are the same there.
         if (there or "") != (wanted or "") and str(there or 0) != str(wanted or 0):
             found.append(field)
     return found
 
 
+def domain_up(save):
+    """Makes the Email Domain. One that is there with other servers is somebody's, and all of its accounts would get ours."""
+    name = DOMAIN["domain_name"]
+    there = frappe.db.exists("Email Domain", name)
+    document = frappe.get_doc("Email Domain", name) if there else frappe.new_doc("Email Domain")
+    changed = differing(document, DOMAIN)
+    said = {"name": name, "created": not there, "changed": changed, "left": bool(there and changed and not OURS)}
+    if changed and save and not said["left"]:
+        document.set("domain_name", name)
+        for field in changed:
+            document.set(field, DOMAIN[field])
+        try:
+            document.save()
+        except Exception as error:
+            # An account needs none.
+            frappe.db.rollback()
+            said.update(created=False, changed=[], left=True, error=str(error))
+    return said
+
+
 def set_up(save):
+    domain = domain_up(save) if DOMAIN else None
     # An address has one account only; the last name is that of AgencyStack's older installer.
     name = next((name for name in (
         frappe.db.exists("Email Account", NAME),
@@ -241,31 +280,71 @@ def set_up(save):
     else:
         account = frappe.new_doc("Email Account")
         account.set("email_account_name", NAME)
-    changed = differing(account)
+    linked = account.get("domain")
+    if domain and linked and (linked != domain["name"] or domain["left"]):
+        # The servers of that one would go before the account's own.
+        FIELDS["domain"] = ""
+    changed = differing(account, FIELDS)
+    former = [one for one in defaults() if one != account.name]
     if changed and save:
         for field in changed:
             account.set(field, FIELDS[field])
         account.save()
-        lost = differing(frappe.get_doc("Email Account", account.name))
+        lost = differing(frappe.get_doc("Email Account", account.name), FIELDS)
         if lost:
             frappe.db.rollback()
             sys.exit("Frappe did not keep " + ", ".join(lost) + " of the Email Account " + account.name
                      + ": its Email Domain may have other values; nothing was changed")
+    if save:
         frappe.db.commit()
-    return {"account": account.name or NAME, "changed": changed, "created": not name}
+    return {"account": account.name or NAME, "changed": changed, "created": not name, "domain": domain, "former": former}
 
 
-def switch_off(name):
-    if not frappe.db.exists("Email Account", name):
-        return {"account": name, "changed": []}
+def defaults():
+    return [row.name for row in frappe.get_all("Email Account", filters={"default_outgoing": 1})]
+
+
+def default_again(name):
+    """What was the default before ours is it again, if that sends, and if there is no other by now; or why not."""
+    if not frappe.db.exists("Email Account", name) or defaults():
+        return None
     account = frappe.get_doc("Email Account", name)
-    changed = [field for field in ("enable_outgoing", "default_outgoing", "enable_incoming", "default_incoming") if account.get(field)]
-    for field in changed:
-        account.set(field, 0)
-    if changed:
+    if not account.get("enable_outgoing"):
+        return None
+    account.set("default_outgoing", 1)
+    try:
         account.save()
-        frappe.db.commit()
-    return {"account": name, "changed": changed}
+    except Exception as error:
+        frappe.db.rollback()
+        return {"name": name, "error": str(error)}
+    frappe.db.commit()
+    return {"name": name}
+
+
+def switch_off(name, domain, default):
+    changed = []
+    if frappe.db.exists("Email Account", name):
+        account = frappe.get_doc("Email Account", name)
+        changed = [field for field in ("enable_outgoing", "default_outgoing", "enable_incoming", "default_incoming") if account.get(field)]
+        for field in changed:
+            account.set(field, 0)
+        if domain and account.get("domain") == domain:
+            account.set("domain", "")
+            changed.append("domain")
+        if changed:
+            account.save()
+            frappe.db.commit()
+    said = {"account": name, "changed": changed, "domain": None, "default": None}
+    if default and "default_outgoing" in changed:
+        said["default"] = default_again(default)
+    if domain and frappe.db.exists("Email Domain", domain):
+        used = [row.name for row in frappe.get_all("Email Account", filters={"domain": domain})]
+        edited = differing(frappe.get_doc("Email Domain", domain), DOMAIN or {})
+        said["domain"] = {"name": domain, "used": used, "edited": edited}
+        if not used and not edited:
+            frappe.delete_doc("Email Domain", domain)
+            frappe.db.commit()
+    return said
 
 
 frappe.init(site=sys.argv[1], sites_path=".")
@@ -277,7 +356,7 @@ try:
         frappe.db.commit()
         said = {"sent": True}
     elif MODE == "off":
-        said = switch_off(sys.argv[3])
+        said = switch_off(*(sys.argv[3:] + ["", ""])[:3])
     else:
         said = set_up(MODE == "set")
     print(json.dumps(said))

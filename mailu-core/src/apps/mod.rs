@@ -4,7 +4,8 @@
 //! settings, and [`App::merged`] puts them into a file that has other settings already.
 
 mod calcom;
-mod chatwoot;
+pub mod chatwoot;
+mod digest;
 mod discourse;
 mod documenso;
 mod exempt;
@@ -35,6 +36,7 @@ mod taiga;
 mod value;
 pub mod wordpress;
 
+pub use digest::Digest;
 pub(crate) use exempt::is_in as is_exempt;
 pub use exempt::{Exemption, exemption};
 pub use merge::env::unmerge as unmerge_env;

@@ -272,7 +272,7 @@ impl App {
     }
 
     /// Whether it can do what the profile wants.
-    fn check(&self, profile: &Profile) -> Result<(), Error> {
+    pub(super) fn check(&self, profile: &Profile) -> Result<(), Error> {
         rules::check(profile)?;
         let refused = |code: &'static str, why: String| {
             Err(Error::new(

@@ -5,6 +5,9 @@
 //! on: what is there already is found by the comment of the token, the record and the app's own settings.
 
 mod account;
+mod api;
+mod chatwoot;
+mod erpnext;
 mod exempt;
 mod frappe;
 mod proof;
@@ -19,7 +22,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::chatwoot::Chatwoot;
 use super::engine::Docker;
+use super::erpnext::ErpNext;
 use super::files::{self, Disk};
 use super::listmonk::Listmonk;
 use super::root::Mailu;
@@ -33,6 +38,7 @@ use crate::finding::{Finding, has_errors};
 use crate::names::{DomainName, EmailAddress};
 use crate::paths::Layout;
 use crate::secret::Secret;
+pub use api::AppApi;
 use record::{Known, known_file};
 
 /// Which app, and how.
@@ -42,7 +48,8 @@ use record::{Known, known_file};
 pub struct IntegrateOptions {
     /// Its name: `wordpress`, `listmonk`, or one of [`apps::ALL`].
     pub app: String,
-    /// Which of several: the name of a WordPress site (needed there), or the identifier of AgencyStack's client whose Listmonk it is.
+    /// Which of several: the name of a WordPress site (needed there), or the identifier of AgencyStack's client whose Listmonk it is; for
+    /// others any name, such as that of an inbox of Chatwoot's.
     pub site: Option<String>,
     /// Its account.
     pub wish: Wish,
@@ -63,8 +70,9 @@ pub struct IntegrateOptions {
     /// Whether Mailu's limit of messages does not count for the login: added to `limits.exempt` in `mailu.toml`, or, where we have done that,
     /// taken out again.
     pub exempt: Option<bool>,
-    /// Listmonk's API: address, name, token. Without it, its database is changed.
-    pub api: Option<(String, String, Secret)>,
+    /// The app's API: Listmonk's (without it, its database is changed), Chatwoot's (for an inbox; without it, for the variables), `ERPNext`'s
+    /// (without it, the site's container does it).
+    pub api: Option<AppApi>,
     /// Listmonk: switch other servers off, which would get a share of the mail.
     pub only: bool,
     /// Listmonk: restart it though it is sending a campaign, which goes on by itself then.
@@ -177,6 +185,10 @@ pub struct Integrated {
 enum Target {
     WordPress(Box<WordPressSite>, WordPressOptions),
     Listmonk(Box<Listmonk>, listmonk::Options),
+    /// An inbox.
+    Chatwoot(Box<Chatwoot>),
+    /// A site of Frappe's, over its API.
+    ErpNext(Box<ErpNext>),
     /// A site in Frappe's container.
     Frappe {
         container: String,
@@ -198,7 +210,8 @@ impl Target {
         match self {
             Self::WordPress(..) => "WordPress",
             Self::Listmonk(..) => "Listmonk",
-            Self::Frappe { .. } => "ERPNext",
+            Self::Chatwoot(_) => "Chatwoot",
+            Self::ErpNext(_) | Self::Frappe { .. } => "ERPNext",
             Self::File(app, _) | Self::Own(app, _) => app.title,
         }
     }
@@ -313,6 +326,8 @@ impl Mailu {
         if let Some(known) = known.get(&key) {
             known.fill(&mut options);
         }
+        // An inbox that hears of no answer is of no use.
+        options.wish.incoming |= app == "chatwoot" && options.api.is_some();
         Ok(Work {
             mailu: self,
             layout,
@@ -351,6 +366,20 @@ impl Work<'_> {
     /// Finds the app.
     fn target(&self) -> Result<Target, Error> {
         let path = self.options.path.clone();
+        if let Some(api) = &self.options.api
+            && !["listmonk", "chatwoot", "erpnext"].contains(&self.app())
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "app.no_api",
+                format!(
+                    "connect {} at {}: there is no such way for it",
+                    self.app(),
+                    api.url
+                ),
+            )
+            .hint("Listmonk, Chatwoot and ERPNext are changed over their APIs; others by the file that has their settings: `--path FILE`"));
+        }
         Ok(match self.app() {
             "wordpress" => {
                 let Some(site) = &self.options.site else {
@@ -387,11 +416,19 @@ impl Work<'_> {
                     .site
                     .clone()
                     .unwrap_or_else(|| self.client().to_owned());
-                let (listmonk, instance) = if let Some((url, user, secret)) = &self.options.api {
+                let (listmonk, instance) = if let Some(api) = &self.options.api {
                     let ca = self.options.ca.as_deref();
+                    let Some(user) = &api.user else {
+                        return Err(Error::new(
+                            ErrorKind::InvalidInput,
+                            "integrate.user",
+                            format!("log in to Listmonk at {}: as whom is not said", api.url),
+                        )
+                        .hint("name the API user: `--api-user NAME`"));
+                    };
                     (
-                        Listmonk::over_api(url, user, secret.clone(), ca)?,
-                        url.trim_end_matches('/').to_owned(),
+                        Listmonk::over_api(&api.url, user, api.token("Listmonk")?, ca)?,
+                        api.url.trim_end_matches('/').to_owned(),
                     )
                 } else {
                     let place = Listmonk::find(&id)?;
@@ -401,6 +438,19 @@ impl Work<'_> {
                 let mut more = listmonk::Options::new(instance);
                 more.only = self.options.only;
                 Target::Listmonk(Box::new(listmonk), more)
+            }
+            "chatwoot" if self.options.api.is_some() => {
+                Target::Chatwoot(Box::new(self.chatwoot()?))
+            }
+            "erpnext" if self.options.api.is_some() => {
+                let api = self.options.api.clone().unwrap_or_default();
+                let (token, ca) = (api.token("ERPNext")?, self.options.ca.as_deref());
+                Target::ErpNext(Box::new(ErpNext::new(
+                    &api.url,
+                    api.user.as_deref(),
+                    &token,
+                    ca,
+                )?))
             }
             "erpnext" if path.is_none() && self.options.site.is_some() => {
                 let site = self.options.site.clone().unwrap_or_default();
@@ -416,6 +466,12 @@ impl Work<'_> {
             }
             name => {
                 let app = apps::by_name(name)?;
+                if self
+                    .recorded()
+                    .is_some_and(|known| known.chatwoot.is_some())
+                {
+                    return Err(self.another_way("its inbox"));
+                }
                 match path {
                     Some(path) => {
                         if !path.is_file() {
@@ -434,6 +490,44 @@ impl Work<'_> {
                 }
             }
         })
+    }
+
+    fn recorded(&self) -> Option<&Known> {
+        self.known.get(&self.key)
+    }
+
+    fn chatwoot(&self) -> Result<Chatwoot, Error> {
+        let api = self.options.api.clone().unwrap_or_default();
+        if self.recorded().is_some_and(|known| known.file.is_some()) {
+            return Err(self.another_way("the file with its variables"));
+        }
+        let Some(account) = api.account else {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "chatwoot.which_account",
+                format!("connect an inbox of Chatwoot at {}: which account is not said", api.url),
+            )
+            .hint("the number stands in the address of its pages: /app/accounts/NUMBER; give it with `--api-account NUMBER`"));
+        };
+        let ca = self.options.ca.as_deref();
+        Chatwoot::new(&api.url, account, api.token("Chatwoot")?, ca)
+    }
+
+    /// Chatwoot's variables and each of its inboxes are connected by themselves.
+    fn another_way(&self, there: &str) -> Error {
+        Error::new(
+            ErrorKind::Conflict,
+            "app.another_way",
+            format!(
+                "connect {} as `{}`: {there} is connected under that name, and each has a mailbox of its own",
+                self.app(),
+                self.key
+            ),
+        )
+        .hint(format!(
+            "give this one another name: `mailu integrate {} NAME --login ADDRESS …`",
+            self.app()
+        ))
     }
 
     fn sender(&self) -> Result<Sender, Error> {

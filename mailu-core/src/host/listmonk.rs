@@ -1,27 +1,24 @@
 //! Connecting a Listmonk: over its HTTP API, or in its database by `psql` in that container.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rand_core::OsRng;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::engine::Docker;
-use super::{files, tls};
+use super::web::{Names, Web, exchange, legible, run};
 use crate::apps::Profile;
 use crate::apps::listmonk::{
     self, Change, Done, Options, Patch, Place, Record, Script, Seen, Settings, Version,
@@ -39,8 +36,15 @@ const START: Duration = Duration::from_secs(90);
 /// It starts again half a second after settings were saved, and stops taking requests for a second at most before.
 const GONE: Duration = Duration::from_secs(6);
 const LOOK: Duration = Duration::from_millis(100);
-/// The largest answer that is read. Settings have a few thousand octets, and styles and scripts of the user's own.
-const LARGEST: usize = 16 * 1024 * 1024;
+
+const NAMES: Names = Names {
+    app: "Listmonk",
+    url: "listmonk.url",
+    example: "https://lists.example.com",
+    authorities: "listmonk.authorities",
+    plain_http: "listmonk.plain_http",
+    unreachable: "listmonk.unreachable",
+};
 
 /// A Listmonk, and how it is reached.
 #[derive(Debug)]
@@ -121,51 +125,11 @@ impl Listmonk {
         secret: Secret,
         authorities: Option<&Path>,
     ) -> Result<Self, Error> {
-        let wrong = |why: &str| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "listmonk.url",
-                format!("reach Listmonk at `{url}`: {why}"),
-            )
-            .hint("like https://lists.example.com")
-        };
-        let parsed = url::Url::parse(url).map_err(|_| wrong("that is no address of a site"))?;
-        let Some(host) = parsed
-            .host_str()
-            .filter(|_| matches!(parsed.scheme(), "http" | "https"))
-        else {
-            return Err(wrong("that is no address of a site"));
-        };
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err(wrong_userinfo());
-        }
-        let more = match authorities {
-            None => Vec::new(),
-            Some(path) => {
-                let unread = |why: String| {
-                    Error::new(
-                        ErrorKind::InvalidInput,
-                        "listmonk.authorities",
-                        format!("read certificates from {}: {why}", path.display()),
-                    )
-                };
-                let text =
-                    std::fs::read(path).map_err(|error| files::failed("read", path, error))?;
-                CertificateDer::pem_slice_iter(&text)
-                    .collect::<Result<Vec<_>, _>>()
-                    .map_err(|error| unread(error.to_string()))?
-            }
-        };
         Ok(Self {
             way: Way::Api(Box::new(Api {
-                secure: parsed.scheme() == "https",
-                host: host.trim_matches(['[', ']']).to_owned(),
-                authority: parsed.authority().to_owned(),
-                port: parsed.port_or_known_default().unwrap_or(443),
-                path: parsed.path().trim_end_matches('/').to_owned(),
+                web: Web::new(&NAMES, url, authorities)?,
                 user: user.to_owned(),
                 secret,
-                authorities: more,
                 basic: std::cell::Cell::new(None),
             })),
         })
@@ -407,15 +371,6 @@ impl Listmonk {
     }
 }
 
-fn wrong_userinfo() -> Error {
-    Error::new(
-        ErrorKind::InvalidInput,
-        "listmonk.url",
-        "reach Listmonk: its address has a name and a password in it, which others would see",
-    )
-    .hint("give them by themselves")
-}
-
 fn waits() -> Finding {
     Finding::warning(
         "listmonk.needs_restart",
@@ -570,67 +525,23 @@ async fn back<F: Future<Output = bool>>(
     Err(not_back(what))
 }
 
-fn run<T>(what: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::new(ErrorKind::Internal, "listmonk.runtime", "talk to Listmonk").source(error)
-        })?;
-    runtime.block_on(what)
-}
-
 /// Its HTTP API.
 #[derive(Debug)]
 struct Api {
-    secure: bool,
-    host: String,
-    /// Name and port, as they stand in `Host`.
-    authority: String,
-    port: u16,
-    /// Before `/api`, where Listmonk is not at the top.
-    path: String,
+    web: Web,
     user: String,
     secret: Secret,
-    authorities: Vec<CertificateDer<'static>>,
     /// Whether it wants Basic, once that is known.
     basic: std::cell::Cell<Option<bool>>,
 }
 
 impl Api {
     fn site(&self) -> String {
-        let scheme = if self.secure { "https" } else { "http" };
-        format!("{scheme}://{}{}", self.authority, self.path)
+        self.web.site()
     }
 
     fn unreachable(&self, why: impl std::fmt::Display) -> Error {
-        Error::new(
-            ErrorKind::Io,
-            "listmonk.unreachable",
-            format!("talk to Listmonk at {}: {why}", self.site()),
-        )
-        .hint("`docker ps` shows whether its container runs, and `docker logs` why not")
-    }
-
-    fn address(&self) -> Result<SocketAddr, Error> {
-        let mut all = (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map_err(|error| self.unreachable(error))?;
-        let address = all
-            .next()
-            .ok_or_else(|| self.unreachable("it has no address"))?;
-        if !self.secure && !is_near(address.ip()) {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "listmonk.plain_http",
-                format!(
-                    "talk to Listmonk at {}: tokens would go over the Internet for all to read",
-                    self.site()
-                ),
-            )
-            .hint("use https://"));
-        }
-        Ok(address)
+        self.web.unreachable(why)
     }
 
     /// One request, and the status and JSON of the answer.
@@ -648,39 +559,11 @@ impl Api {
         } else {
             format!("token {credentials}")
         };
-        let mut credentials = hyper::header::HeaderValue::try_from(credentials).map_err(|_| {
+        let credentials = HeaderValue::try_from(credentials).map_err(|_| {
             self.refused_credentials("they have characters that no HTTP header can have")
         })?;
-        credentials.set_sensitive(true);
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.path))
-            .header("host", &self.authority)
-            .header("user-agent", "mailu")
-            .header("content-type", "application/json")
-            .header("authorization", credentials)
-            .body(Full::new(Bytes::from(
-                body.map(Value::to_string).unwrap_or_default(),
-            )))
-            .map_err(|error| self.unreachable(error))?;
-        let asked = async {
-            let tcp = TcpStream::connect(address).await?;
-            if !self.secure {
-                return exchange(TokioIo::new(tcp), request).await;
-            }
-            let config = tls::verified(&self.authorities).map_err(io::Error::other)?;
-            let name = tls::server_name(&self.host).map_err(io::Error::other)?;
-            let stream = TlsConnector::from(config).connect(name, tcp).await?;
-            exchange(TokioIo::new(stream), request).await
-        };
-        let (status, body) = tokio::time::timeout(PATIENCE, asked)
-            .await
-            .map_err(|_| {
-                self.unreachable(format!("no answer within {} seconds", PATIENCE.as_secs()))
-            })?
-            .map_err(|error| self.unreachable(error))?;
-        let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Ok((status, answer))
+        let header = ("authorization", credentials);
+        self.web.ask(address, method, path, body, header).await
     }
 
     fn refused_credentials(&self, why: &str) -> Error {
@@ -696,7 +579,7 @@ impl Api {
 
     /// A request that has to succeed: what stands below `data`.
     fn call(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
-        let address = self.address()?;
+        let address = self.web.address()?;
         let (status, mut answer) = run(async {
             // Tokens came with v4; before, there was Basic alone, which knows nothing of them.
             let first = self.basic.get().unwrap_or_default();
@@ -717,8 +600,7 @@ impl Api {
         })?;
         let message = || {
             let text = answer["message"].as_str().unwrap_or("it says no more");
-            let text: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
-            text.replace(self.secret.expose(), "***")
+            legible(text, &[self.secret.expose()])
         };
         match status.as_u16() {
             200 if answer.get("data").is_some() => Ok(answer["data"].take()),
@@ -726,10 +608,14 @@ impl Api {
             400 | 500 => Err(Error::new(
                 ErrorKind::Conflict,
                 "listmonk.refused",
-                format!("{method} {}{path}: Listmonk answers with {}: {}", self.site(), status.as_u16(), message()),
+                format!(
+                    "{method} {}{path}: Listmonk answers with {}: {}",
+                    self.site(),
+                    status.as_u16(),
+                    message()
+                ),
             )),
-            code => Err(self.unreachable(format!("{path} answers with status {code}, and not as Listmonk does"))
-                .hint("give the address at which Listmonk itself answers, without a login of another's before it")),
+            _ => Err(self.web.stranger(path, status)),
         }
     }
 
@@ -799,7 +685,7 @@ impl Api {
     /// A connection whose end shows that the program has ended.
     fn witness(&self) -> Result<std::net::TcpStream, Error> {
         let connected = || {
-            let stream = std::net::TcpStream::connect_timeout(&self.address()?, GONE)
+            let stream = std::net::TcpStream::connect_timeout(&self.web.address()?, GONE)
                 .map_err(|error| self.unreachable(error))?;
             stream
                 .set_nonblocking(true)
@@ -810,7 +696,7 @@ impl Api {
     }
 
     fn wait(&self, witness: std::net::TcpStream) -> Result<(), Error> {
-        let address = self.address()?;
+        let address = self.web.address()?;
         run(async {
             if let Ok(witness) = TcpStream::from_std(witness) {
                 ended(witness).await;
@@ -900,45 +786,5 @@ fn trouble(said: String) -> Finding {
     match known {
         Some((_, _, hint)) => finding.hint(hint),
         None => finding,
-    }
-}
-
-/// Whether what goes there stays on this host or in a private network.
-fn is_near(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            address.is_loopback() || address.is_private() || address.is_link_local()
-        }
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-    }
-}
-
-async fn exchange<S>(
-    stream: TokioIo<S>,
-    request: Request<Full<Bytes>>,
-) -> io::Result<(StatusCode, Bytes)>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
-        .await
-        .map_err(io::Error::other)?;
-    let read = async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(io::Error::other)?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), LARGEST);
-        let body = body.collect().await.map_err(io::Error::other)?;
-        Ok((status, body.to_bytes()))
-    };
-    futures_util::pin_mut!(read, connection);
-    match futures_util::future::select(read, connection).await {
-        futures_util::future::Either::Left((result, _)) => result,
-        // The answer may be there in whole when the connection ends.
-        futures_util::future::Either::Right((_, read)) => read.await,
     }
 }

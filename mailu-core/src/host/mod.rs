@@ -12,6 +12,7 @@ mod app;
 mod backup;
 mod certificate;
 mod certs;
+mod chatwoot;
 mod compose;
 mod delivery;
 mod deps;
@@ -19,6 +20,7 @@ mod diagnose;
 mod dialog;
 mod engine;
 mod entropy;
+mod erpnext;
 mod export;
 #[cfg_attr(
     not(feature = "testing"),
@@ -52,6 +54,7 @@ mod trust;
 mod uninstall;
 mod up;
 mod verify;
+mod web;
 mod wiring;
 mod wordpress;
 
@@ -65,11 +68,13 @@ pub use accounts::{
 pub use app::write_settings;
 pub use backup::{Archive, Backup, BackupOptions, Keys, Pruned, Verified};
 pub use certs::{CertificateSync, FrontReload};
+pub use chatwoot::Chatwoot;
 pub use delivery::TestEmail;
 pub use deps::Dependencies;
 pub use diagnose::DiagnoseOptions;
+pub use erpnext::{ErpNext, ErpNextDone, ErpNextRemoved};
 pub use export::export;
-pub use integrate::{IntegrateOptions, Integrated, Part, PartAction, Proof};
+pub use integrate::{AppApi, IntegrateOptions, Integrated, Part, PartAction, Proof};
 pub use listmonk::{Listmonk, ListmonkReport, ListmonkVerified};
 pub use logs::{LogEntry, LogRequest};
 pub use nameservers::DnsOptions;

@@ -1,9 +1,10 @@
-"""Plays Frappe's module to a program that keeps an Email Account: fields and rules of that document type, and a database in the JSON
-file FRAPPE_DATABASE. What is not committed is lost, as there. With FRAPPE_LOGS_IN, the account's server is tried when it is saved, as there."""
+"""Plays Frappe's module to a program that keeps an Email Account and an Email Domain: fields and rules of these document types, and a database in
+the JSON file FRAPPE_DATABASE. What is not committed is lost, as there. With FRAPPE_LOGS_IN, the account's server is tried when it is saved, as there."""
 
 import copy
 import email.message
 import email.utils
+import imaplib
 import json
 import os
 import smtplib
@@ -16,6 +17,15 @@ CHECK = ["login_id_is_different", "awaiting_password", "ascii_encode_password", 
          "default_incoming", "use_imap", "use_ssl", "use_starttls", "validate_ssl_certificate", "track_email_status", "add_signature"]
 # What only newer versions have.
 CHECK = [name for name in CHECK if name not in os.environ.get("FRAPPE_LACKS", "").split()]
+
+
+# What an account takes over from its domain whenever it is saved.
+FETCHED = ["use_imap", "email_server", "use_ssl", "smtp_server", "use_tls", "smtp_port"]
+# What a domain hands to its accounts when it is saved.
+PUSHED = [*FETCHED, "use_starttls", "use_ssl_for_outgoing", "incoming_port"]
+OF_DOMAIN = ["domain_name", "email_server", "smtp_server", "smtp_port", "incoming_port", "use_imap", "use_ssl", "use_starttls", "use_tls",
+             "use_ssl_for_outgoing", "validate_ssl_certificate"]
+OF_DOMAIN = [name for name in OF_DOMAIN if name not in os.environ.get("FRAPPE_LACKS", "").split()]
 
 
 class ValidationError(Exception):
@@ -35,8 +45,20 @@ class Meta:
     fields = [Field(name) for name in [*DATA, *CHECK, "password", "imap_folder"]]
 
 
+class MetaOfDomain:
+    fields = [Field(name) for name in OF_DOMAIN]
+
+
 class Row(dict):
     pass
+
+
+def _accounts():
+    return {name: one for name, one in _pending.items() if not name.startswith(DOMAINS)}
+
+
+# Domains stand in the same file.
+DOMAINS = "Email Domain/"
 
 
 class Document:
@@ -83,15 +105,18 @@ class Document:
             raise ValidationError("the server hangs up")
         # The servers of the account's domain go before its own.
         if values.get("domain"):
-            values["smtp_server"] = f"smtp.{values['domain']}"
+            domain = _pending.get(DOMAINS + values["domain"])
+            if domain is None:
+                raise ValidationError(f"Could not find Domain: {values['domain']}")
+            values.update({field: domain.get(field) for field in FETCHED})
         if self.is_new:
             values["name"] = values["email_account_name"]
             if values["name"] in _pending:
                 raise ValidationError("duplicate name")
-        if any(other["email_id"] == values["email_id"] for name, other in _pending.items() if name != values["name"]):
+        if any(other["email_id"] == values["email_id"] for name, other in _accounts().items() if name != values["name"]):
             raise ValidationError("duplicate email_id")
         if values["default_outgoing"]:
-            for other in _pending.values():
+            for other in _accounts().values():
                 other["default_outgoing"] = 0
         if values.get("enable_outgoing") and os.environ.get("FRAPPE_LOGS_IN"):
             try:
@@ -102,12 +127,56 @@ class Document:
         self.is_new = False
 
 
+class Domain(Document):
+    """An Email Domain. It connects to both servers when it is saved: with FRAPPE_LOGS_IN; the ports of FRAPPE_CLOSED are closed."""
+
+    meta = MetaOfDomain
+
+    def set(self, field, value):
+        if field not in OF_DOMAIN:
+            raise AttributeError(field)
+        self.values[field] = value
+
+    def save(self):
+        values = self.values
+        for field in OF_DOMAIN:
+            if field.startswith(("use_", "validate_")):
+                values[field] = values.get(field) or 0
+        for field in ("domain_name", "email_server", "smtp_server"):
+            if not values.get(field):
+                raise ValidationError(f"mandatory: {field}")
+        for kind, port in (("Incoming", "incoming_port"), ("Outgoing", "smtp_port")):
+            if values.get(port) in os.environ.get("FRAPPE_CLOSED", "").split():
+                raise ValidationError(f"{kind} email account not correct: connection refused")
+        if os.environ.get("FRAPPE_LOGS_IN"):
+            try:
+                imaplib.IMAP4_SSL(values["email_server"], int(values["incoming_port"])).logout()
+            except (imaplib.IMAP4.error, OSError) as error:
+                raise ValidationError(f"Incoming email account not correct: {error}") from error
+            try:
+                kind = smtplib.SMTP_SSL if values["use_ssl_for_outgoing"] else smtplib.SMTP
+                kind(values["smtp_server"], int(values["smtp_port"]), timeout=60).quit()
+            except (smtplib.SMTPException, OSError) as error:
+                raise ValidationError(f"Outgoing email account not correct: {error}") from error
+        if self.is_new:
+            values["name"] = values["domain_name"]
+        _pending[DOMAINS + values["name"]] = copy.deepcopy(values)
+        for name, account in _accounts().items():
+            if account.get("domain") == values["name"]:
+                account = Document(copy.deepcopy(account), False)
+                account.values.update({field: values.get(field) or 0 for field in PUSHED})
+                account.save()
+        self.is_new = False
+
+
 class Database:
     def exists(self, doctype, what):
+        if doctype == "Email Domain":
+            return what if DOMAINS + what in _pending else None
         assert doctype == "Email Account"
         if isinstance(what, dict):
-            return next((name for name, one in _pending.items() if all(one.get(key) == value for key, value in what.items())), None)
-        return what if what in _pending else None
+            return next((name for name, one in _accounts().items() if all(one.get(key) == value for key, value in what.items())), None)
+        return what if what in _accounts() else None
 
     def commit(self):
         with open(os.environ["FRAPPE_DATABASE"], "w", encoding="utf-8") as file:
@@ -148,13 +217,32 @@ def set_user(name):
 
 
 def new_doc(doctype):
-    assert doctype == "Email Account" and _user == "Administrator"
-    return Document({}, True)
+    assert _user == "Administrator"
+    return {"Email Account": Document, "Email Domain": Domain}[doctype]({}, True)
 
 
 def get_doc(doctype, name):
-    assert doctype == "Email Account" and _user == "Administrator"
-    return Document(copy.deepcopy(_pending[name]), False)
+    assert _user == "Administrator"
+    if doctype == "Email Domain":
+        return Domain(copy.deepcopy(_pending[DOMAINS + name]), False)
+    return Document(copy.deepcopy(_accounts()[name]), False)
+
+
+class Found:
+    def __init__(self, name):
+        self.name = name
+
+
+def get_all(doctype, filters):
+    assert doctype == "Email Account"
+    return [Found(name) for name, one in _accounts().items() if all(one.get(key) == value for key, value in filters.items())]
+
+
+def delete_doc(doctype, name):
+    assert doctype == "Email Domain" and _user == "Administrator"
+    if get_all("Email Account", {"domain": name}):
+        raise ValidationError(f"Cannot delete {name}: it is linked with an Email Account")
+    del _pending[DOMAINS + name]
 
 
 def _session(account):
@@ -171,7 +259,7 @@ def _session(account):
 def sendmail(recipients, subject, message, now=False):
     """At once only: what is put into the queue is a worker's business."""
     assert now
-    account = next((one for one in _pending.values() if one["enable_outgoing"] and one["default_outgoing"]), None)
+    account = next((one for one in _accounts().values() if one["enable_outgoing"] and one["default_outgoing"]), None)
     if account is None:
         raise ValidationError("Please setup default outgoing Email Account")
     sender = account["email_id"] if account["always_use_account_email_id_as_sender"] else "administrator@erp.example.com"

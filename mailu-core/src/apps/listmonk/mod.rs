@@ -29,10 +29,11 @@ use crate::error::{Error, ErrorKind};
 use crate::finding::{Finding, has_errors};
 use crate::names::EmailAddress;
 
+pub use super::digest::Digest;
 pub use pace::Pace;
 pub use patch::{Change, Passwords, Patch, Seen, blanked, patch, remove, verify};
 pub use place::{Place, find, place};
-pub use record::{Digest, Former, Kept, Record};
+pub use record::{Former, Kept, Record};
 pub use sql::{Done, Script, sql, sql_look, sql_remove};
 
 /// Listmonk's settings as `GET /api/settings` has them below `data`: dotted keys, no nesting.

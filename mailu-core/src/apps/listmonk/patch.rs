@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::blocks::{self, Block, PASSWORD};
-use super::record::{Digest, Former, Kept, Record, essence, same, without_password};
+use super::record::{Former, Kept, Record, essence, same, without_password};
 use super::{Options, Rule, Settings, Version, check, is_sample, rules};
-use crate::apps::Profile;
+use crate::apps::{Digest, Profile};
 use crate::error::{Error, ErrorKind};
 use crate::finding::Finding;
 use crate::secret::Secret;

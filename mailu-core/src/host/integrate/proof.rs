@@ -75,12 +75,12 @@ impl Work<'_> {
                 let login = sender.login.to_string();
                 let mark = format!("Test message of {site} ({:016x})", OsRng.next_u64());
                 said(&format!("having {site} send to {login}"));
-                frappe::ask(container, site, profile, &["send", &login, &mark])?;
+                frappe::ask(container, site, profile, false, &["send", &login, &mark])?;
                 done.proof = Proof::Sent;
                 said(&format!("waiting for it in {login}"));
                 self.has_arrived(&login, "Subject", &mark, done)?;
             }
-            Target::File(..) | Target::Own(..) => {}
+            Target::Chatwoot(_) | Target::ErpNext(_) | Target::File(..) | Target::Own(..) => {}
         }
         Ok(())
     }

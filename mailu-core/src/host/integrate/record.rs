@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::api::KnownApi;
 use super::{IntegrateOptions, Integrated, Part, PartAction, Target, Work};
-use crate::apps::{self, Entry, Sender, listmonk, route};
+use crate::apps::{self, Entry, Sender, chatwoot, frappe, listmonk, route};
 use crate::error::{Error, ErrorKind};
 use crate::host::engine::Docker;
 use crate::host::files::{self, Disk};
@@ -63,7 +64,15 @@ pub(super) struct Known {
     pub(super) container: Option<String>,
     /// Frappe's document.
     pub(super) account: Option<String>,
+    /// The account that was the default before ours.
+    pub(super) former: Option<String>,
+    /// Its Email Domain, if that was made by us.
+    pub(super) domain: Option<String>,
+    pub(super) erpnext: Option<frappe::rest::Record>,
     pub(super) listmonk: Option<listmonk::Record>,
+    /// Where its API is, for an app that is worked on over it alone.
+    pub(super) api: Option<KnownApi>,
+    pub(super) chatwoot: Option<chatwoot::inbox::Record>,
     /// Made by us, and taken away with it.
     #[serde(default)]
     pub(super) aliases: Vec<String>,
@@ -82,9 +91,19 @@ impl Known {
         wish.incoming |= self.incoming;
         options.only |= self.only;
         options.exempt = options.exempt.or(self.exempt);
-        options.path = options.path.take().or_else(|| self.path.clone());
         options.ca = options.ca.take().or_else(|| self.ca.clone());
-        options.container = options.container.take().or_else(|| self.container.clone());
+        // Another way than before is asked for by naming it.
+        if options.container.is_none() && (options.path.is_none() || options.api.is_some()) {
+            let api = options.api.take();
+            options.api = match &self.api {
+                Some(known) => Some(known.fill(api)),
+                None => api,
+            };
+        }
+        if options.api.is_none() {
+            options.container = options.container.take().or_else(|| self.container.clone());
+        }
+        options.path = options.path.take().or_else(|| self.path.clone());
         options.format = options.format.take().or_else(|| self.format.clone());
     }
 
@@ -99,6 +118,9 @@ impl Known {
         self.path = options.path.as_ref().map(absolute);
         self.ca = options.ca.as_ref().map(absolute);
         self.format.clone_from(&options.format);
+        // Listmonk is asked for its credentials each time: without, its database is the way.
+        let remembered = options.api.as_ref().filter(|_| self.app != "listmonk");
+        self.api = remembered.map(KnownApi::new);
     }
 }
 

@@ -124,7 +124,7 @@ impl Work<'_> {
         match target {
             Target::WordPress(site, _) => site.container.clone(),
             Target::Listmonk(_, more) if self.options.api.is_none() => Some(more.instance.clone()),
-            Target::Listmonk(..) => named,
+            Target::Listmonk(..) | Target::Chatwoot(_) | Target::ErpNext(_) => named,
             Target::Frappe { container, .. } => Some(container.clone()),
             Target::File(..) | Target::Own(..) => named.or_else(|| self.options.restart.clone()),
         }

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::frappe;
 use super::record::Known;
 use super::{Integrated, Part, PartAction, Target, Work};
 use crate::apps::{self, Profile};
@@ -14,8 +13,6 @@ use crate::hash::sha256;
 use crate::host::engine::Docker;
 use crate::host::files::{self, Disk};
 use crate::host::observe;
-use crate::names::EmailAddress;
-use crate::secret::Secret;
 
 impl Work<'_> {
     /// The app's own settings.
@@ -108,30 +105,14 @@ impl Work<'_> {
                     done.notes.push("Listmonk is sending a campaign, and works with the old settings until it is restarted: the same command with `--interrupt` does it".to_owned());
                 }
             }
+            Target::Chatwoot(chatwoot) => {
+                return self.connect_inbox(chatwoot, profile, known, done, said);
+            }
+            Target::ErpNext(site) => {
+                return self.connect_erpnext(site, profile, known, done, said);
+            }
             Target::Frappe { container, site } => {
-                let seen = frappe::ask(container, site, profile, &["look"])?;
-                let changed = frappe::texts(&seen["changed"]);
-                let account = seen["account"].as_str().unwrap_or_default().to_owned();
-                let action = match (changed.is_empty(), seen["created"] == true) {
-                    (true, _) => PartAction::Keep,
-                    (false, true) => PartAction::Create,
-                    (false, false) => PartAction::Change,
-                };
-                let mut part = Part::new("settings", &account, action);
-                if action == PartAction::Change {
-                    part.details.clone_from(&changed);
-                }
-                done.parts.push(part);
-                if dry {
-                    return Ok(());
-                }
-                known.account = Some(account);
-                known.container.clone_from(&self.options.container);
-                self.keep(known)?;
-                if !changed.is_empty() {
-                    said(&format!("changing {site}"));
-                    frappe::ask(container, site, profile, &[])?;
-                }
+                return self.connect_frappe((container, site), profile, known, done, said);
             }
             Target::File(app, path) => {
                 let there =
@@ -245,31 +226,12 @@ impl Work<'_> {
                     done.findings.extend(report.findings);
                 }
             }
+            Target::Chatwoot(chatwoot) => {
+                self.disconnect_inbox(chatwoot, known, done, said)?;
+            }
+            Target::ErpNext(site) => self.disconnect_erpnext(site, known, done, said)?,
             Target::Frappe { container, site } => {
-                let account = known.account.as_deref().unwrap_or_default();
-                done.parts
-                    .push(Part::new("settings", &account, PartAction::Remove));
-                done.notes.push(format!(
-                    "the Email Account {account} stays in Frappe, switched off: messages refer to it"
-                ));
-                // Nothing was changed there yet, where a run was killed before.
-                if !dry && known.account.is_some() {
-                    let login: EmailAddress = known.login.parse().map_err(|_| {
-                        Error::new(
-                            ErrorKind::Corrupt,
-                            "app.record",
-                            "read the record: its login is no address",
-                        )
-                    })?;
-                    // Nothing of the profile is used but its form.
-                    let profile = Profile::new(
-                        self.config.mail_host.clone(),
-                        apps::Tls::Implicit,
-                        login,
-                        Secret::new("f".repeat(32)),
-                    );
-                    frappe::ask(container, site, &profile, &["off", account])?;
-                }
+                self.disconnect_frappe((container, site), known, done)?;
             }
             Target::File(_, path) => {
                 done.parts
