@@ -283,9 +283,22 @@ fn by_a_file(server: &Server) {
     let theirs = "# AgencyStack Email Integration\n\n## Applied Integrations\n\n### WordPress\n\n- **Version**: 1.0.1\n\n";
     fs::write(&page, theirs).unwrap();
 
+    let logs = tempfile::tempdir().unwrap();
+    let log_dir = ["--log-dir", logs.path().to_str().unwrap()];
     let watch = Watch::begin();
-    let done = says(server, &args, 0);
+    let done = says(server, &[&args[..], &log_dir].concat(), 0);
     watch.shows_none_of(&[&ghost(&file).1]);
+    let reports = || -> Vec<PathBuf> {
+        let all = fs::read_dir(logs.path()).unwrap().flatten();
+        all.map(|entry| entry.path())
+            .filter(|path| path.to_str().unwrap().contains("/integration_report-"))
+            .collect()
+    };
+    let report = fs::read_to_string(&reports()[0]).unwrap();
+    assert!(
+        report.contains("* Email Integration:\n  - Ghost (unknown)\n"),
+        "{report}"
+    );
     assert_eq!(
         fs::read_to_string(&components).unwrap(),
         "Docker\nGhost\nMailu\n"
@@ -342,7 +355,8 @@ fn by_a_file(server: &Server) {
 
     // Again: nothing.
     let text = fs::read(&file).unwrap();
-    let again = says(server, &["ghost"], 0);
+    let again = says(server, &[&["ghost"][..], &log_dir].concat(), 0);
+    assert_eq!(reports().len(), 1);
     are(
         &again,
         &[
@@ -735,7 +749,7 @@ networks:
         "--path",
         path,
         "--login",
-        "shop@example.com",
+        "store@example.com",
         "--container",
         "shop_web",
     ];
@@ -849,6 +863,21 @@ networks:
         (Project::hosts("shop_web"), Project::hosts("shop_worker")),
         (vec![], vec![])
     );
+
+    // What somebody has changed meanwhile stays for them to bring into force.
+    says(server, &args, 0);
+    fs::write(
+        shop.file("docker-compose.yml"),
+        compose.replace("infinity", "99999"),
+    )
+    .unwrap();
+    let web = id("shop_web");
+    let removed = says(server, &["ghost", "shop", "--remove"], 0);
+    assert!(
+        removed["notes"].to_string().contains("were changed since"),
+        "{removed}"
+    );
+    assert_eq!((own_file.exists(), id("shop_web")), (false, web));
 
     // What does not help is taken back: nothing leads out of this network.
     fs::write(

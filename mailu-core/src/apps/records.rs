@@ -61,11 +61,10 @@ pub fn report(states: &[(String, String)], at: &str) -> String {
         for line in text.lines() {
             let mut parts = line.splitn(3, ':');
             if let (Some(component), Some(version)) = (parts.next(), parts.next()) {
-                let _ = writeln!(
-                    out,
-                    "  - {component} (v{})",
-                    version.trim_start_matches('v')
-                );
+                let number = version.trim_start_matches('v');
+                let is_number = number.starts_with(|first: char| first.is_ascii_digit());
+                let v = if is_number { "v" } else { "" };
+                let _ = writeln!(out, "  - {component} ({v}{number})");
             }
         }
         out.push('\n');
@@ -155,7 +154,7 @@ mod tests {
         let states = [
             (
                 "email".to_owned(),
-                "WordPress:6.9:2026:x\nListmonk:v6.2.0:2026:y\n".to_owned(),
+                "WordPress:6.9:2026:x\nListmonk:v6.2.0:2026:y\nGhost:unknown:2026:z\n".to_owned(),
             ),
             (
                 "sso".to_owned(),
@@ -163,7 +162,7 @@ mod tests {
             ),
         ];
         let text = report(&states, "now");
-        assert!(text.contains("* Email Integration:\n  - WordPress (v6.9)\n  - Listmonk (v6.2.0)\n\n* Sso Integration:\n  - ERPNext (v1.0.1)\n"), "{text}");
+        assert!(text.contains("* Email Integration:\n  - WordPress (v6.9)\n  - Listmonk (v6.2.0)\n  - Ghost (unknown)\n\n* Sso Integration:\n  - ERPNext (v1.0.1)\n"), "{text}");
     }
 
     #[test]

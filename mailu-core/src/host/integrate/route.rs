@@ -1,5 +1,6 @@
 //! The way from the app's container to the server by its public name: looked at from there, and made where there is none.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -233,24 +234,11 @@ impl Work<'_> {
             return Err("Docker Compose is of its first series".to_owned());
         }
         // Whatever else was changed in its files is not for us to bring into force.
-        let service = app.service.as_deref().unwrap_or_default();
-        if !ours {
-            let mut now = None;
-            let arguments = ["-p", &making.route.project, "config", "--hash", service];
-            compose
-                .run(directory, &arguments, &mut |line| {
-                    if let Some(hash) = line.strip_prefix(&format!("{service} ")) {
-                        now = Some(hash.trim().to_owned());
-                    }
-                })
-                .map_err(|error| error.to_string())?;
-            let made = app.labels.get("com.docker.compose.config-hash");
-            if now.is_none() || now.as_ref() != made {
-                return Err(format!(
-                    "its files in {} were changed since it was made (`docker compose up -d` there brings them into force)",
-                    directory.display()
-                ));
-            }
+        if !ours && !in_force(&compose, &making.route, all).map_err(|error| error.to_string())? {
+            return Err(format!(
+                "its files in {} were changed since it was made (`docker compose up -d` there brings them into force)",
+                directory.display()
+            ));
         }
         Ok(making)
     }
@@ -391,7 +379,19 @@ impl Work<'_> {
                 ));
                 return Ok(());
             }
+            let compose = Compose::required()?;
+            let all = Docker::connect()?.containers()?;
+            // Where they do not answer, nothing is brought into force either.
+            let as_made = in_force(&compose, made, &all).unwrap_or(false);
             files::clear(&mut Disk, &made.file)?;
+            if !as_made {
+                notes.push(format!(
+                    "{} were not made anew without it: their files were changed since. `docker compose up -d` in {} brings all of that into force",
+                    made.services.join(", "),
+                    directory.display()
+                ));
+                return Ok(());
+            }
         }
         said(&format!(
             "making {} anew without it",
@@ -420,6 +420,28 @@ fn running<'c>(all: &'c [Container], name: &str) -> Option<&'c Container> {
 fn holds(file: &Path, hash: &str) -> bool {
     let plain = file.symlink_metadata().is_ok_and(|there| there.is_file());
     plain && fs::read(file).is_ok_and(|bytes| sha256(&bytes) == hash)
+}
+
+/// Whether the containers of the services are as Compose would make them now.
+fn in_force(compose: &Compose, made: &route::Route, all: &[Container]) -> Result<bool, Error> {
+    let directory = made.file.parent().unwrap_or(Path::new("/"));
+    let services = made.services.join(",");
+    let arguments = ["-p", &made.project, "config", "--hash", &services];
+    let mut now = BTreeMap::new();
+    compose.run(directory, &arguments, &mut |line| {
+        if let Some((service, hash)) = line.rsplit_once(' ') {
+            now.insert(service.to_owned(), hash.to_owned());
+        }
+    })?;
+    let mut own = all
+        .iter()
+        .filter(|one| one.project.as_deref() == Some(made.project.as_str()))
+        .filter_map(|one| Some((one.service.as_ref()?, one)))
+        .filter(|(service, _)| made.services.contains(service));
+    Ok(own.all(|(service, one)| {
+        let hash = one.labels.get("com.docker.compose.config-hash");
+        hash.is_some() && hash == now.get(service)
+    }))
 }
 
 /// Has Compose bring the services to their files.
