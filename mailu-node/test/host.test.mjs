@@ -66,7 +66,7 @@ test('a deployment, from beginning to end', async (t) => {
   await mailu.configUnset({ keys: ['ports.mail'] });
   assert.deepEqual(await mailu.configCheck(), []);
 
-  const report = await mailu.check({ mail_host: 'mail.two.com', skip_check: ['preflight.outbound', 'preflight.dns'], resolver: '127.0.0.1:1' });
+  const report = await mailu.check({ mail_host: 'mail.two.com', skip_check: ['preflight.outbound', 'preflight.dnssec'], resolver: '127.0.0.1:1' });
   assert.ok(report.checks.length > 3);
   assert.ok(!existsSync(join(root, 'mailu', 'mail.two.com')), 'a check changes nothing');
 
@@ -84,10 +84,10 @@ test('a deployment, from beginning to end', async (t) => {
   const settings = await mailu.appSettings({ app: 'ghost', login: 'ghost@example.com' });
   assert.match(settings.text, /\*{8}/);
 
-  const gone = await mailu.uninstall({ delete_data: true, yes_delete: mail_host });
-  assert.ok(gone);
-  assert.ok(!existsSync(join(directory, 'mailu.toml')));
-  assert.deepEqual(await mailu.list(), []);
+  // Whether containers are gone only an engine can say; calls.test.mjs has one.
+  const refused = await rejected(mailu.uninstall({ delete_data: true, yes_delete: mail_host }));
+  assert.equal(refused.code, 'engine.unreachable');
+  assert.ok(existsSync(join(directory, 'mailu.toml')));
 });
 
 test('several deployments at once, and many questions', async (t) => {
