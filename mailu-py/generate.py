@@ -4,6 +4,8 @@
 ``generate.py`` writes them; ``generate.py --check`` says whether they are as they should be.
 """
 
+# Schemas are dictionaries of anything.
+# pyright: basic
 from __future__ import annotations
 
 import keyword
@@ -261,8 +263,7 @@ def option(schema: Schema, required: bool) -> tuple[str, str]:
         else:
             text = "Mapping[str, str]" if isinstance(of, dict) and of.get("type") == "string" else "Mapping[str, Value]"
     else:
-        kinds = kind if isinstance(kind, list) else [kind]
-        kinds = [one for one in kinds if one != "null"]
+        kinds = [str(one) for one in (kind if isinstance(kind, list) else [kind]) if one != "null"]
         assert len(kinds) == 1, schema
         text = {"string": "str", "integer": "int", "boolean": "bool"}[kinds[0]]
     if required:
@@ -282,13 +283,13 @@ def operation(name: str, one: Schema, types: Types, host: bool) -> str:
     streams = one["item"] is not None and one["result"] == {"type": "null"}
     parent = "".join(part.title() for part in name.split("_")) + "Result"
     result = types.expression(one["result"], parent)
-    if one["item"] is not None:
-        item = types.expression(one["item"], parent)
+    # Also where it is only heard on the way, so that it has a type.
+    item = types.expression(one["item"], parent) if one["item"] is not None else ""
     if streams:
         result = f"Stream[{item}]"
     result = result.replace("list[", "builtins.list[")
     indent = "    " if host else ""
-    order = [key for key in properties if key in required]
+    order = list(required)
     rest = [key for key in properties if key not in required]
     arguments = (["self"] if host else []) + [f"{key}: {option(properties[key], True)[0]}" for key in order]
     optional = [f"{key}: {kind} = {default}" for key in rest for kind, default in [option(properties[key], False)]]
@@ -385,11 +386,11 @@ class Mailu:
 
 def main() -> int:
     sys.path.insert(0, str(PACKAGE.parent))
-    from mailu import _mailu
+    from mailu._mailu import schema
 
     check = sys.argv[1:] == ["--check"]
     differs = False
-    for name, text in generate(_mailu.schema()).items():
+    for name, text in generate(schema()).items():
         path = PACKAGE / name
         if check:
             if path.read_text("utf-8") != text:

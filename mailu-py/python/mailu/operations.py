@@ -1041,8 +1041,8 @@ class Mailu:
 
     def dns_export(
         self,
-        format: str,
         out: StrPath,
+        format: str,
         *,
         agency: str | None = None,
         ca: StrPath | None = None,
@@ -1059,8 +1059,8 @@ class Mailu:
         come from here is never replaced.
 
         Args:
-            format: As ``dns_text`` has it.
             out: The directory.
+            format: As ``dns_text`` has it.
             agency: The name that stands on a page, usually your agency's.
             ca: With ``check``: a file with certificates (PEM) of authorities to trust for MTA-STS policies,
                 beside those that browsers do.
@@ -1074,8 +1074,8 @@ class Mailu:
             zone: Only this zone.
         """
         request: dict[str, object] = {
-            "format": format,
             "out": out,
+            "format": format,
             "agency": agency,
             "ca": ca,
             "check": check,
@@ -1248,8 +1248,8 @@ class Mailu:
 
     def exec(
         self,
-        command: Sequence[str],
         service: str,
+        command: Sequence[str],
         *,
         client: str | None = None,
         mail_host: str | None = None,
@@ -1258,14 +1258,14 @@ class Mailu:
         """Runs a program in a service's container, and gives what it writes.
 
         Args:
-            command: The program and its arguments.
             service: The service.
+            command: The program and its arguments.
             client: Client of the deployment.
             mail_host: Mail host of the deployment. Not needed where there is only one.
         """
         request: dict[str, object] = {
-            "command": command,
             "service": service,
+            "command": command,
             "client": client,
             "mail_host": mail_host,
         }
