@@ -337,13 +337,6 @@ fn results_are_those_that_the_program_prints() {
         "diagnose_ignore",
         json!({ "id": "spf.all", "reason": "on purpose", "subject": "example.com" }),
     );
-    same(
-        &root,
-        &["backup", "timer"],
-        "backup_timer",
-        json!({ "action": "show" }),
-    );
-    same(&root, &["certs", "timer"], "certs_timer", json!({}));
     root.run(&["backup", "--cold", "--output", archive])
         .expect_code(0);
     same(

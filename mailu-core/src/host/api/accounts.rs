@@ -487,6 +487,7 @@ request! {
         /// Draw its password, and tell it once.
         generate: bool,
         /// With `generate`: write it into this file, which only its owner can read, instead.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         password_out: Option<PathBuf>,
         /// Give it one that nobody knows: tokens, or `user_passwd`, let it in.
         no_password: bool,
@@ -527,6 +528,7 @@ request! {
         /// Draw it, and tell it once.
         generate: bool,
         /// With `generate`: write it into this file, which only its owner can read, instead.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         password_out: Option<PathBuf>,
     }
 }
@@ -664,6 +666,7 @@ request! {
         /// Delete those of the same comment once the new one is there.
         replace: bool,
         /// Write it into this file, which only its owner can read, instead of telling it.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         out: Option<PathBuf>,
     }
 }
@@ -728,6 +731,7 @@ request! {
         /// With the hashes of passwords, for another server. Whoever has them can find weak passwords.
         hashes: bool,
         /// Into this file, which only its owner can read.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         out: Option<PathBuf>,
     }
 }
@@ -817,6 +821,7 @@ macro_rules! many {
             $name of one ()
             {
                 /// An `accounts.toml`; or a table of users, if its name ends with `.csv`.
+                #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
                 file: Option<PathBuf>,
                 /// What would stand in such a file. It may have passwords.
                 text: Option<Secret>,
@@ -829,6 +834,7 @@ macro_rules! many {
                 /// Set the passwords of users that exist, too.
                 reset_passwords: bool,
                 /// Draw passwords for new users without one, and write them into this file, which only its owner can read.
+                #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
                 passwords_out: Option<PathBuf>,
                 $($(#[$doc2])* $opt: $ty,)*
             }

@@ -194,10 +194,12 @@ request! {
         /// The format. Without it, the app's usual one.
         format: Option<String>,
         /// Put them into what this file has already. The file itself is not changed.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         into: Option<PathBuf>,
         /// The password is seen.
         reveal: bool,
         /// Write them, with the password, into a new file that only its owner can read.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         out: Option<PathBuf>,
     }
 }
@@ -249,6 +251,7 @@ macro_rules! connecting {
                 /// The app reads the mailbox by IMAP, too.
                 incoming: bool,
                 /// WordPress: the site's directory. Other apps: the file that has their settings, and gets ours.
+                #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
                 path: Option<PathBuf>,
                 /// The form of the settings, where an app has several.
                 format: Option<String>,
@@ -257,6 +260,7 @@ macro_rules! connecting {
                 /// Restart this container when its settings have changed.
                 restart: Option<String>,
                 /// A file with authorities (PEM) that the app does not know by itself.
+                #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
                 ca: Option<PathBuf>,
                 /// Listmonk: its address, for its API. Without it, its database is changed.
                 api_url: Option<String>,

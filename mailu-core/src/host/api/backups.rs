@@ -27,6 +27,7 @@ macro_rules! backing_up {
                 /// Public keys of age (`age1…`) to encrypt it for, instead of `backup.recipients`.
                 age_recipient: Vec<String>,
                 /// A file whose first line is the passphrase to encrypt it with.
+                #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
                 passphrase_file: Option<PathBuf>,
                 /// Read it once it is written.
                 verify: bool,
@@ -68,6 +69,7 @@ macro_rules! backing_up {
 backing_up!(Backup of one, "Backs a deployment up while it runs: mail, accounts, keys, configuration, secrets, in one archive." {
     /// The archive: its name ends with `.tar.zst` or `.tar.gz`, and with `.age` behind that if it is encrypted. Without it, one with the time in its
     /// name, where `backup.directory` says.
+    #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
     output: Option<PathBuf>
 }, |this| this.output.clone());
 backing_up!(BackupAll, "Backs every deployment up." {}, |_this| None);
@@ -110,12 +112,15 @@ request! {
     BackupVerify
     (
         /// The archive.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         file: PathBuf,
     )
     {
         /// A file with the secret key of age, where the archive is encrypted for one.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         age_identity: Option<PathBuf>,
         /// A file whose first line is the passphrase, where it is encrypted with one.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         passphrase_file: Option<PathBuf>,
     }
 }
@@ -168,10 +173,13 @@ request! {
     Restore of one ()
     {
         /// The archive. Without it, a restore that was interrupted is finished.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         file: Option<PathBuf>,
         /// A file with the age key that opens an encrypted archive.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         age_identity: Option<PathBuf>,
         /// A file whose first line is the passphrase of an encrypted archive.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         passphrase_file: Option<PathBuf>,
         /// Restore configuration, secrets, keys and certificates; mail, accounts and other data stay as they are.
         config_only: bool,

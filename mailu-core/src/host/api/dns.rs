@@ -155,6 +155,7 @@ request! {
         /// Servers to ask for every zone, instead of those that it is delegated to.
         nameserver: Vec<Parsed<Server>>,
         /// A file with certificates (PEM) of authorities to trust for MTA-STS policies, beside those that browsers do.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         ca: Option<PathBuf>,
     }
 }
@@ -239,6 +240,7 @@ request! {
         /// The name that stands on a page, usually your agency's.
         agency: Option<String>,
         /// A file with a logo for a page, PNG, JPEG or SVG. It becomes part of the page.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         logo: Option<PathBuf>,
     }
 }
@@ -260,6 +262,7 @@ request! {
     Export of one
     (
         /// The directory.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         out: PathBuf,
         /// As `dns_text` has it.
         format: Parsed<Form>,
@@ -270,6 +273,7 @@ request! {
         /// The name that stands on a page, usually your agency's.
         agency: Option<String>,
         /// A file with a logo for a page, PNG, JPEG or SVG. It becomes part of the page.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         logo: Option<PathBuf>,
         /// Say on the pages how each record is published.
         check: bool,
@@ -278,6 +282,7 @@ request! {
         /// With `check`: servers to ask for every zone, instead of those that it is delegated to.
         nameserver: Vec<Parsed<Server>>,
         /// With `check`: a file with certificates (PEM) of authorities to trust for MTA-STS policies, beside those that browsers do.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         ca: Option<PathBuf>,
     }
 }

@@ -406,10 +406,12 @@ request! {
         /// Only what is new since the last whole diagnosis, and what is gone.
         changes: bool,
         /// Write the report as a page into this file.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         html: Option<PathBuf>,
         /// With `html`: the name that stands on the page, usually your agency's.
         agency: Option<String>,
         /// With `html`: a file with a logo for the page, PNG, JPEG or SVG.
+        #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
         logo: Option<PathBuf>,
         /// DNS server that finds name servers, `ADDRESS` or `ADDRESS:PORT`. Without it, the host's.
         resolver: Option<Parsed<Server>>,
