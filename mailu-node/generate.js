@@ -51,7 +51,7 @@ function type(schema, given) {
     ...ABOUT,
     ...LENGTHS,
     ...['$ref', 'const', 'enum', 'anyOf', 'oneOf', 'type', 'items', 'prefixItems', 'properties', 'required'],
-    ...['additionalProperties', 'x-config'],
+    ...['additionalProperties', 'x-config', 'x-path'],
   ]);
   if (schema['x-config']) return 'Config';
   if (schema.$ref) {

@@ -80,7 +80,7 @@ export interface CallOptions<Item = never> extends StreamOptions {
 export interface Stream<T> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>;
   return(): Promise<IteratorReturnResult<undefined>>;
-  throw(error?: unknown): Promise<never>;
+  throw(error?: unknown): Promise<IteratorReturnResult<undefined>>;
   [Symbol.asyncIterator](): this;
 }
 

@@ -39,3 +39,54 @@ render(config, { dkimKeys: {} });
 render(config, { secrets: { secret_key: 5 } });
 // @ts-expect-error: `data` is null as long as it is not known.
 export const data: object = dnsRecords(config).zones[0]!.records[0]!.data;
+
+// Deployments.
+
+import { Mailu } from 'mailu';
+import type { DeliveryStep, Fleet, Installed, LogEntry, MailuOptions, Progress, StatusReport, Stream, User } from 'mailu';
+
+export const where: MailuOptions = { root: '/opt/agency_stack' };
+export const server = new Mailu(where);
+
+export async function deployments(signal: AbortSignal): Promise<Installed> {
+  const lines: string[] = [];
+  const installed: Installed = await server.install({
+    mail_host: 'mail.example.com',
+    email_domain: 'example.com',
+    admin_email: 'admin@example.com',
+    config: { tls: { mode: 'traefik' } },
+    settings: { 'limits.quota': '10GB', 'ports.mail': [25, 465], 'services.antivirus': false },
+    no_start: true,
+    signal,
+    onProgress: (event) => {
+      if (event.kind === 'step') lines.push(`${event.number} of ${event.total}: ${event.text}`);
+    },
+  });
+  // What comes back can be handed in.
+  for (const { mail_host, client } of await server.list()) await server.show({ mail_host, client });
+  for await (const entry of server.logs({ follow: true, signal })) lines.push(entry.text);
+  return installed;
+}
+
+export const stream: Stream<LogEntry> = server.logs();
+export const watch: AsyncIterable<StatusReport> = server.statusWatch({ seconds: 5 });
+export const fleet: AsyncIterableIterator<Fleet> = server.statusAllWatch();
+export const users: Promise<User[]> = server.userList();
+export const reason: Promise<unknown> = server.list().catch((error: unknown) => (error instanceof MailuError ? error.cause : error));
+export const heard = (event: Progress<DeliveryStep>): DeliveryStep | undefined => (event.kind === 'item' ? event.item : undefined);
+void server.testEmail({ onProgress: heard });
+
+// @ts-expect-error: an app has to be named.
+void server.integrate();
+// @ts-expect-error: options have the names of the requests.
+void server.show({ mailHost: 'mail.example.com' });
+// @ts-expect-error: one of two.
+void server.appSettings({ app: 'ghost', login: 'a@example.com', tls: 'none' });
+// @ts-expect-error: what is streamed has no progress besides.
+void server.logs({ onProgress: () => {} });
+// @ts-expect-error: there is no such operation.
+void server.frobnicate();
+// @ts-expect-error: a signal is one.
+void server.list({ signal: 'abort' });
+// @ts-expect-error: where it is does not change.
+server.root = '/elsewhere';
