@@ -3,18 +3,54 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { Mailu, MailuError } from 'mailu';
 
+import { SCHEMA, wrong } from './conforms.mjs';
 import { INSTALL, PROGRAM, WITHOUT_ENGINE, newRoot, rejected } from './support.mjs';
 
 process.env.DOCKER_HOST = WITHOUT_ENGINE;
+// Timers run the program.
+process.env.PATH = `${dirname(PROGRAM)}${delimiter}${process.env.PATH}`;
+
+/** Calls, and looks whether results and events are what the types say. */
+function typed(mailu) {
+  return new Proxy(mailu, {
+    get(there, name) {
+      const method = there[name];
+      if (typeof method !== 'function') return method;
+      const schema = SCHEMA.operations[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)].result;
+      return async (options = {}) => {
+        const onProgress = (event) => {
+          assert.equal(wrong(event, SCHEMA.event, 'event'), undefined);
+          options.onProgress?.(event);
+        };
+        const value = await method.call(there, { ...options, onProgress });
+        assert.equal(wrong(value, schema, name), undefined);
+        return value;
+      };
+    },
+  });
+}
+
+test('what is not of its type is told', () => {
+  const list = SCHEMA.operations.list.result;
+  const one = { mail_host: 'a', client: null, email_domains: [], version: null, tls: null, directory: '/', state: 'installed' };
+  assert.equal(wrong([one], list), undefined);
+  assert.match(wrong([{ ...one, state: 5 }], list), /state is integer/);
+  assert.match(wrong([{ ...one, more: 5 }], list), /more is not declared/);
+  assert.match(wrong([{}], list), /missing/);
+  const finding = { id: 'a', severity: 'error', subject: 's', message: 'm' };
+  assert.equal(wrong([finding], SCHEMA.operations.check_config.result), undefined);
+  assert.match(wrong([{ ...finding, severity: 'bad' }], SCHEMA.operations.check_config.result), /severity/);
+  assert.match(wrong([{ ...finding, value: null }], SCHEMA.operations.check_config.result), /rather than absent/);
+});
 
 test('a deployment, from beginning to end', async (t) => {
   const { root, beside } = newRoot(t);
-  const mailu = new Mailu({ root });
+  const mailu = typed(new Mailu({ root }));
   assert.equal(mailu.root, root);
   assert.deepEqual(await mailu.list(), []);
 
@@ -83,6 +119,10 @@ test('a deployment, from beginning to end', async (t) => {
 
   const settings = await mailu.appSettings({ app: 'ghost', login: 'ghost@example.com' });
   assert.match(settings.text, /\*{8}/);
+  for (const name of ['backupList', 'certs', 'certsAll', 'certsTimer', 'backupTimer']) await mailu[name]();
+  await mailu.backupPrune({ dry_run: true });
+  await mailu.diagnoseIgnore({ id: 'spf.all', reason: 'on purpose' });
+  await mailu.diagnoseUnignore({ id: 'spf.all' });
 
   // Whether containers are gone only an engine can say; calls.test.mjs has one.
   const refused = await rejected(mailu.uninstall({ delete_data: true, yes_delete: mail_host }));
