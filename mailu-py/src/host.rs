@@ -64,14 +64,14 @@ impl Stop {
 /// Performs an operation. `hear` gets each event; what it raises, and what a signal's handler raises, stops the operation and is raised here.
 #[pyfunction]
 #[pyo3(signature = (root, operation, request, hear=None, stop=None))]
-pub(crate) fn call<'py>(
-    py: Python<'py>,
+pub(crate) fn call(
+    py: Python<'_>,
     root: PathBuf,
     operation: String,
     request: Request,
     hear: Option<Py<PyAny>>,
     stop: Option<Py<Stop>>,
-) -> PyResult<Bound<'py, PyAny>> {
+) -> PyResult<Bound<'_, PyAny>> {
     let (result, raised) = py.detach(|| {
         let _running = Running::begin();
         let raised = RefCell::new(None);
@@ -105,7 +105,12 @@ pub(crate) fn call<'py>(
                     return false;
                 }
                 looked.set(Instant::now());
-                match Python::try_attach(|py| py.check_signals()) {
+                #[expect(
+                    clippy::redundant_closure_for_method_calls,
+                    reason = "the method itself is bound to one lifetime"
+                )]
+                let signals = Python::try_attach(|py| py.check_signals());
+                match signals {
                     Some(Ok(())) => false,
                     Some(Err(error)) => {
                         raised.replace(Some(error));
