@@ -1,3 +1,16 @@
+// Made by generate.js. Do not edit.
 import mailu from './index.js';
 
-export const { MailuError, checkConfig, configSchema, dnsRecords, errorKinds, render, version } = mailu;
+export const {
+  Mailu,
+  MailuError,
+  accountsSchema,
+  appList,
+  checkConfig,
+  configSchema,
+  dnsRecords,
+  errorKinds,
+  render,
+  settingsOfApp,
+  version,
+} = mailu;

@@ -6,7 +6,6 @@ mod backup;
 mod certs;
 mod delivery;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstyle::{AnsiColor, Style};
 use mailu_core::dns::check::{Report as PublishedReport, State};
 use mailu_core::dns::{Data, Level, Report as Records};
+use mailu_core::host::api::Installed;
 use mailu_core::host::{Dependencies, Details, NextStep, Outcome, Progress};
 use mailu_core::plan::{Action, Plan, Step};
 use mailu_core::preflight::{Outcome as Checked, Report};
@@ -47,8 +47,6 @@ pub(crate) struct Printer {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
-    /// What is printed as JSON beside the outcome, by key.
-    beside: Vec<(&'static str, serde_json::Value)>,
     out: anstream::Stdout,
     err: anstream::Stderr,
 }
@@ -65,7 +63,6 @@ impl Printer {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose > 0,
-            beside: Vec::new(),
             out: anstream::stdout(),
             err: anstream::stderr(),
         }
@@ -176,18 +173,15 @@ impl Printer {
     }
 
     /// What a run did or would do.
-    pub(crate) fn outcome(&mut self, outcome: &Outcome, dry_run: bool) -> Result<u8, Error> {
+    pub(crate) fn outcome(&mut self, installed: &Installed, dry_run: bool) -> Result<u8, Error> {
+        let outcome = &installed.outcome;
         self.findings(&outcome.plan.findings);
         self.overrides(&outcome.plan);
         let found = outcome.run.as_ref().map(|run| run.findings.as_slice());
         let found = found.unwrap_or_default();
         let conflicts = self.conflicts(&outcome.plan);
         if self.json {
-            let beside = std::mem::take(&mut self.beside);
-            self.data(&Beside {
-                outcome,
-                beside: beside.into_iter().collect(),
-            })?;
+            self.data(installed)?;
         } else if conflicts {
             self.line(format_args!(
                 "{BOLD}{}{BOLD:#}: nothing was changed",
@@ -251,9 +245,7 @@ impl Printer {
 
     /// What was or would be installed before everything else.
     pub(crate) fn dependencies(&mut self, done: &Dependencies, dry_run: bool) {
-        if self.json {
-            self.beside.push(("dependencies", serde_json::json!(done)));
-        } else if dry_run && !done.steps.is_empty() {
+        if !self.json && dry_run && !done.steps.is_empty() {
             self.line(format_args!("{BOLD}This host{BOLD:#}: would do"));
             for step in &done.steps {
                 self.line(format_args!("  {}", step.describe()));
@@ -334,7 +326,7 @@ impl Printer {
             if matches!(step.action, Action::Journal | Action::Commit) && !self.verbose {
                 continue;
             }
-            self.line(format_args!("  {}", describe(step)));
+            self.line(format_args!("  {}", step.describe()));
             for line in &step.detail {
                 self.line(format_args!("      {DIM}{line}{DIM:#}"));
             }
@@ -490,38 +482,6 @@ impl Printer {
     }
 }
 
-/// One step in words.
-pub(crate) fn describe(step: &Step) -> String {
-    let path = step.path.display();
-    let mode = step
-        .mode
-        .map(|mode| format!(" (mode {mode:04o})"))
-        .unwrap_or_default();
-    match step.action {
-        Action::CreateDirectory => format!("make directory {path}{mode}"),
-        Action::SetMode => format!("set mode {:04o} on {path}", step.mode.unwrap_or_default()),
-        Action::Journal => format!("note in {path} what is about to be written"),
-        Action::StoreSecret => format!("store secret {path}{mode}"),
-        Action::CreateKey => format!("make DKIM key {path}{mode}"),
-        Action::StoreCertificate => format!("store certificate {path}{mode}"),
-        Action::CreateFile => format!("write {path}{mode}"),
-        Action::UpdateFile => format!("update {path}"),
-        Action::KeepCopy => format!("keep a copy as {path}"),
-        Action::RemoveFile => format!("remove {path}"),
-        Action::Commit => format!("record in {path} what was written"),
-        _ => format!("{:?} {path}", step.action),
-    }
-}
-
-/// An outcome, and what was done before.
-#[derive(Serialize)]
-struct Beside<'a> {
-    #[serde(flatten)]
-    outcome: &'a Outcome,
-    #[serde(flatten)]
-    beside: BTreeMap<&'static str, serde_json::Value>,
-}
-
 /// Tells of each step on stderr, and in AgencyStack's log.
 #[derive(Debug)]
 pub(crate) struct Steps {
@@ -576,7 +536,7 @@ impl Steps {
 
 impl Progress for Steps {
     fn step(&mut self, number: usize, total: usize, step: &Step) {
-        let text = describe(step);
+        let text = step.describe();
         if self.verbose {
             let _ = writeln!(anstream::stderr(), "{DIM}[{number}/{total}]{DIM:#} {text}");
         }

@@ -38,14 +38,7 @@ fn parse(config: &Value) -> Result<Parsed, Error> {
     let map = match config {
         Value::String(text) => return Ok(Config::from_toml(text)?),
         Value::Object(map) => map,
-        _ => {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "config.not_a_table",
-                "read a configuration: it must be TOML text or a table of keys",
-            )
-            .hint("pass the text of mailu.toml, or {\"mail_host\": \"mail.example.com\", …}"));
-        }
+        _ => return Err(not_a_table()),
     };
     let mut findings = Vec::new();
     let parsed = Config::from_table(table(map, "", &mut findings));
@@ -57,6 +50,35 @@ fn parse(config: &Value) -> Result<Parsed, Error> {
         Err(invalid) => invalid.findings().to_vec(),
     });
     Err(Invalid::new(findings).into())
+}
+
+fn not_a_table() -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        "config.not_a_table",
+        "read a configuration: it must be TOML text or a table of keys",
+    )
+    .hint("pass the text of mailu.toml, or {\"mail_host\": \"mail.example.com\", …}")
+}
+
+/// A configuration, as text or as a table, as the text of a `mailu.toml`. Whether it is a valid one is another question.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidInput`] if it is neither, or has values that TOML cannot hold.
+pub fn document(config: &Value) -> Result<String, Error> {
+    let map = match config {
+        Value::String(text) => return Ok(text.clone()),
+        Value::Object(map) => map,
+        _ => return Err(not_a_table()),
+    };
+    let mut findings = Vec::new();
+    let table = table(map, "", &mut findings);
+    if findings.is_empty() {
+        Ok(table.to_string())
+    } else {
+        Err(Invalid::new(findings).into())
+    }
 }
 
 /// TOML has no null; a key without a value is a key that is not set.

@@ -224,7 +224,11 @@ impl Served {
 
 /// The certificates of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "CertificateReport")
+)]
 #[non_exhaustive]
 pub struct Report {
     /// The deployment's mail host.

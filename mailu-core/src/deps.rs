@@ -111,7 +111,11 @@ pub struct Host {
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DependencyStep")
+)]
 #[serde(rename_all = "snake_case", tag = "action")]
 #[non_exhaustive]
 pub enum Step {

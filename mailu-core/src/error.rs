@@ -137,17 +137,41 @@ impl Error {
         &self.findings
     }
 
-    /// The error as the CLI and the bindings hand it on: `kind`, `code`, `message`, `cause`, `hints`, `findings`.
+    /// The error as the CLI and the bindings hand it on: a [`Failure`].
     pub fn to_json(&self) -> serde_json::Value {
-        let cause = std::error::Error::source(self).map(ToString::to_string);
-        serde_json::json!({
-            "kind": self.kind,
-            "code": self.code,
-            "message": self.message,
-            "cause": cause,
-            "hints": self.hints,
-            "findings": self.findings,
-        })
+        serde_json::json!(Failure::from(self))
+    }
+}
+
+/// An [`Error`] as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Failure {
+    /// What it is about.
+    pub kind: ErrorKind,
+    /// Stable, dotted: `config.invalid`.
+    pub code: &'static str,
+    /// What was attempted on what.
+    pub message: String,
+    /// Why it failed, if something else made it fail.
+    pub cause: Option<String>,
+    /// What to type next.
+    pub hints: Vec<String>,
+    /// Everything that is wrong, where that is a list.
+    pub findings: Vec<Finding>,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind,
+            code: error.code,
+            message: error.message.clone(),
+            cause: std::error::Error::source(error).map(ToString::to_string),
+            hints: error.hints.clone(),
+            findings: error.findings.clone(),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub mod traefik;
 pub mod update;
 
 pub use config::Config;
-pub use error::{Error, ErrorKind, Invalid};
+pub use error::{Error, ErrorKind, Failure, Invalid};
 pub use finding::{Finding, Severity, has_errors};
 pub use render::{Rendered, RenderedFile, render};
-pub use secret::{Secret, Secrets};
+pub use secret::{Revealed, Secret, Secrets};

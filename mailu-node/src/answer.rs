@@ -23,7 +23,12 @@ pub(crate) fn answer<T: Serialize>(
             Error::new(ErrorKind::Internal, "internal.json", "write an answer").source(error)
         })
     })
-    .map_err(|error| napi::Error::new(MAILU_ERROR, error.to_json().to_string()))
+    .map_err(|error| mailu_error(&error))
+}
+
+/// A failure.
+pub(crate) fn mailu_error(error: &Error) -> napi::Error<&'static str> {
+    napi::Error::new(MAILU_ERROR, error.to_json().to_string())
 }
 
 /// An argument of the wrong type.

@@ -16,7 +16,44 @@ pub(crate) fn config(argument: Unknown<'_>) -> Result<Value> {
             kind_of(&argument).name()
         )));
     }
-    Reader::default().read(argument)
+    Reader::of("config").read(argument)
+}
+
+/// A named argument that is an object.
+pub(crate) fn object(name: &str, argument: Unknown<'_>) -> Result<Value> {
+    match kind_of(&argument) {
+        Kind::Object => Reader::of(name).read(argument),
+        other => Err(type_error(format!(
+            "{name} must be an object, found {}",
+            other.name()
+        ))),
+    }
+}
+
+/// A named argument that is text.
+pub(crate) fn text(name: &str, argument: Unknown<'_>) -> Result<String> {
+    match kind_of(&argument) {
+        Kind::Text => convert(argument),
+        other => Err(type_error(format!(
+            "{name} must be a string, found {}",
+            other.name()
+        ))),
+    }
+}
+
+/// The options of a call, by name.
+pub(crate) fn request(options: Unknown<'_>) -> Result<Value> {
+    let Kind::Object = kind_of(&options) else {
+        return Err(type_error(format!(
+            "options must be an object, found {}",
+            kind_of(&options).name()
+        )));
+    };
+    let read = |(name, value): (String, Unknown<'_>)| {
+        let value = Reader::of(&name).read(value)?;
+        Ok((name, value))
+    };
+    entries(options)?.into_iter().map(read).collect()
 }
 
 /// The last argument: an object with named values, or nothing.
@@ -58,7 +95,13 @@ impl<'env> Options<'env> {
         }
     }
 
-    /// Refuses what is left: a misspelt `dkimKeys` would silently leave the keys out.
+    /// Takes the text of option `name`, if it was given.
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>> {
+        let given = self.0.remove(name);
+        given.map(|value| text(name, value)).transpose()
+    }
+
+    /// Refuses what is left: a misspelt `dkim_keys` would silently leave the keys out.
     pub(crate) fn finish(self) -> Result<()> {
         match self.0.keys().next() {
             None => Ok(()),
@@ -69,7 +112,8 @@ impl<'env> Options<'env> {
 
 /// Turns JavaScript data into JSON. Unlike napi's own conversion it says where something is wrong, and takes every whole
 /// number as an integer: JavaScript has one type of number, and napi stops at 32 bits.
-struct Reader {
+struct Reader<'name> {
+    name: &'name str,
     path: Vec<String>,
     values_left: usize,
 }
@@ -80,26 +124,25 @@ const MAX_DEPTH: usize = 32;
 /// Shared parts can make a small structure endless in effect without making it deep.
 const MAX_VALUES: usize = 1_000_000;
 
-impl Default for Reader {
-    fn default() -> Self {
+impl<'name> Reader<'name> {
+    fn of(name: &'name str) -> Self {
         Self {
+            name,
             path: Vec::new(),
             values_left: MAX_VALUES,
         }
     }
-}
 
-impl Reader {
     fn read(&mut self, value: Unknown<'_>) -> Result<Value> {
         if self.path.len() > MAX_DEPTH {
             return Err(type_error(format!(
-                "config is nested more than {MAX_DEPTH} levels deep"
+                "{} is nested more than {MAX_DEPTH} levels deep",
+                self.name
             )));
         }
-        self.values_left = self
-            .values_left
-            .checked_sub(1)
-            .ok_or_else(|| type_error(format!("config has more than {MAX_VALUES} values")))?;
+        self.values_left = self.values_left.checked_sub(1).ok_or_else(|| {
+            type_error(format!("{} has more than {MAX_VALUES} values", self.name))
+        })?;
 
         match kind_of(&value) {
             Kind::Null => Ok(Value::Null),
@@ -147,7 +190,7 @@ impl Reader {
 
     /// Where we are, as JavaScript would write it: `config["ports"]["mail"][0]`.
     fn place(&self) -> String {
-        format!("config{}", self.path.concat())
+        format!("{}{}", self.name, self.path.concat())
     }
 
     fn refuse(&self, why: &str) -> napi::Error<&'static str> {

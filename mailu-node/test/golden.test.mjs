@@ -22,15 +22,15 @@ for (const { name, at } of CASES) {
   const here = (file) => new URL(file, at);
   test(`golden: ${name}`, () => {
     const config = readText(here('mailu.toml'));
-    const { secrets, dkim_keys = {} } = existsSync(here('input.json')) ? readJson(here('input.json')) : {};
-    const dkimKeys = Object.fromEntries(
-      Object.entries(dkim_keys).map(([domain, file]) => [domain, readText(new URL(file, TESTS))]),
+    const { secrets, dkim_keys: files = {} } = existsSync(here('input.json')) ? readJson(here('input.json')) : {};
+    const dkim_keys = Object.fromEntries(
+      Object.entries(files).map(([domain, file]) => [domain, readText(new URL(file, TESTS))]),
     );
 
     if (existsSync(here('error.json'))) {
       const expected = readJson(here('error.json'));
       assert.throws(
-        () => render(config, { secrets, dkimKeys }),
+        () => render(config, { secrets, dkim_keys }),
         (error) => {
           assert.ok(error instanceof MailuError);
           const { kind, code, message, cause = null, hints, findings } = error;
@@ -42,7 +42,7 @@ for (const { name, at } of CASES) {
     }
 
     const rendered = new Map(
-      render(config, { secrets, dkimKeys }).map((file) => [file.path, Buffer.from(file.text)]),
+      render(config, { secrets, dkim_keys }).map((file) => [file.path, Buffer.from(file.text)]),
     );
     const golden = filesBelow(here('files/'));
     assert.ok(golden.length > 0, 'a case has either files or error.json');
@@ -51,7 +51,7 @@ for (const { name, at } of CASES) {
       assert.ok(rendered.get(file)?.equals(expected), `${path(here('files/'))}${file}`);
     }
     for (const [file, value] of [
-      ['dns.json', () => dnsRecords(config, { dkimKeys })],
+      ['dns.json', () => dnsRecords(config, { dkim_keys })],
       ['findings.json', () => checkConfig(config)],
     ]) {
       if (existsSync(here(file))) assert.deepEqual(value(), readJson(here(file)), file);

@@ -1,13 +1,12 @@
 // What the package promises besides results: its exports, its version, its README.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
 import * as esm from 'mailu';
 
-import { MINIMAL, PACKAGE, path, readJson, readText } from './support.mjs';
+import { MINIMAL, PACKAGE, readJson, readText } from './support.mjs';
 
 const cjs = createRequire(import.meta.url)('mailu');
 
@@ -36,11 +35,4 @@ test('the schema knows the keys', () => {
   const schema = esm.configSchema();
   assert.deepEqual([...schema.required].sort(), Object.keys(MINIMAL).sort());
   for (const key of Object.keys(MINIMAL)) assert.ok(key in schema.properties);
-});
-
-test("the README's example runs", () => {
-  const readme = readText(new URL('README.md', PACKAGE));
-  const [, example, output] = /```js\n(.*?)```\n.*?```text\n(.*?)```/s.exec(readme);
-  const options = { cwd: path(PACKAGE), encoding: 'utf8' };
-  assert.equal(execFileSync(process.execPath, ['--input-type=module', '--eval', example], options), output);
 });

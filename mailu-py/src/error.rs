@@ -16,7 +16,7 @@ pub(crate) fn run<T: Send>(
 }
 
 /// The classes are Python's: only there can they have typed attributes under the stable ABI.
-fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let data = pythonize(py, &error.to_json())?;
     let instance = py
         .import("mailu.errors")?

@@ -24,6 +24,28 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Config {
     }
 }
 
+/// Options by name. What is a path becomes a text; `None` is what was not given.
+pub(crate) struct Request(pub(crate) Value);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Request {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let mapping = object.cast::<PyMapping>()?;
+        let mut options = Map::new();
+        for item in mapping.items()? {
+            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+            if value.is_none() {
+                continue;
+            }
+            let key = text(&key, || "an option's name".to_owned())?;
+            let mut reader = Reader::of(&key);
+            options.insert(key, reader.read(&value)?);
+        }
+        Ok(Self(Value::Object(options)))
+    }
+}
+
 /// Texts by name. The error names the entry and never shows its text, which may be a secret.
 #[derive(Default)]
 pub(crate) struct Texts(pub(crate) BTreeMap<String, String>);
@@ -52,6 +74,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Texts {
 /// Turns Python data into JSON. Unlike `depythonize` it stops before cyclic data exhausts the stack, and refuses what JSON
 /// cannot hold: `nan` would become null, which means that a key is not set.
 struct Reader {
+    name: String,
     path: Vec<String>,
     values_left: usize,
 }
@@ -64,23 +87,31 @@ const MAX_VALUES: usize = 1_000_000;
 
 impl Default for Reader {
     fn default() -> Self {
-        Self {
-            path: Vec::new(),
-            values_left: MAX_VALUES,
-        }
+        Self::of("config")
     }
 }
 
 impl Reader {
+    /// Reads the argument of this name.
+    fn of(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: Vec::new(),
+            values_left: MAX_VALUES,
+        }
+    }
+
     fn read(&mut self, value: &Bound<'_, PyAny>) -> PyResult<Value> {
         if self.path.len() > MAX_DEPTH {
             return Err(PyValueError::new_err(format!(
-                "config is nested more than {MAX_DEPTH} levels deep"
+                "{} is nested more than {MAX_DEPTH} levels deep",
+                self.name
             )));
         }
         let Some(left) = self.values_left.checked_sub(1) else {
             return Err(PyValueError::new_err(format!(
-                "config has more than {MAX_VALUES} values"
+                "{} has more than {MAX_VALUES} values",
+                self.name
             )));
         };
         self.values_left = left;
@@ -108,6 +139,8 @@ impl Reader {
                 items.push(self.below(format!("[{index}]"), &item?)?);
             }
             Ok(Value::Array(items))
+        } else if let Ok(path) = value.call_method0("__fspath__") {
+            Ok(Value::String(text(&path, || self.place())?))
         } else if let Ok(mapping) = value.cast::<PyMapping>() {
             let mut map = Map::new();
             for item in mapping.items()? {
@@ -135,7 +168,7 @@ impl Reader {
 
     /// Where we are, as Python would write it: `config["ports"]["mail"][0]`.
     fn place(&self) -> String {
-        format!("config{}", self.path.concat())
+        format!("{}{}", self.name, self.path.concat())
     }
 
     fn refuse_value(&self, why: &str) -> PyErr {

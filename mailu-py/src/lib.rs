@@ -5,6 +5,7 @@
 )]
 
 mod error;
+mod host;
 mod input;
 
 use mailu_core::{ErrorKind, api, config};
@@ -73,5 +74,10 @@ fn _mailu(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(dns_records, module)?)?;
     module.add_function(wrap_pyfunction!(config_schema, module)?)?;
     module.add_function(wrap_pyfunction!(error_kinds, module)?)?;
+    module.add_class::<host::Stop>()?;
+    module.add_function(wrap_pyfunction!(host::call, module)?)?;
+    module.add_function(wrap_pyfunction!(host::schema, module)?)?;
+    module.add_function(wrap_pyfunction!(host::end, module)?)?;
+    module.add_function(wrap_pyfunction!(host::forked, module)?)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -76,15 +77,57 @@ def test_the_version_is_cargos() -> None:
     assert mailu.__version__ == found.group(1)
 
 
-def test_the_readmes_example_runs() -> None:
-    readme = (PACKAGE / "README.md").read_text("utf-8")
-    found = re.search(r"```python\n(.*?)```\n.*?```text\n(.*?)```", readme, re.DOTALL)
-    assert found is not None
-    example, output = found.groups()
-    run = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{example}"],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    assert run.stdout == output
+README = (PACKAGE / "README.md").read_text("utf-8")
+EXAMPLES: list[tuple[str, str]] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_readmes_examples_run_one_after_another(tmp_path: Path) -> None:
+    """As they are, but for the places of a server: those are below a directory of the test's."""
+    assert len(EXAMPLES) == README.count("```python") == 4
+    (tmp_path / "backups").mkdir()
+    for example, output in EXAMPLES:
+        here = example.replace("mailu.Mailu()", f"mailu.Mailu({str(tmp_path / 'root')!r})")
+        here = here.replace("/var/backups", str(tmp_path / "backups"))
+        run = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{here}"],
+            capture_output=True,
+            env={**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"},
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        assert run.stdout.replace(str(tmp_path / "backups"), "/var/backups") == output
+
+
+def test_the_example_with_many_clients_runs(tmp_path: Path) -> None:
+    program = PACKAGE.parent / "examples" / "python" / "clients.py"
+    root, pages = tmp_path / "root", tmp_path / "pages"
+
+    def run(*more: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, program, root, pages, *more],
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE / "python")},
+            text=True,
+        )
+
+    first = run()
+    assert first.returncode == 0, first.stderr
+    lines = first.stdout.splitlines()
+    assert len(lines) == 20 and all(": made, " in line for line in lines), first.stdout
+    assert {one["client"] for one in mailu.Mailu(root).list()} == {line.split(":")[0] for line in lines}
+    for line in lines:
+        page = Path(line.split(", ", 1)[1]).read_text("utf-8")
+        assert "Example Agency" in page and f"mail.{line.split(':')[0]}.example.com" in page
+    again = run()
+    assert again.returncode == 0 and again.stdout.count(": as it was, ") == 20, again.stdout + again.stderr
+    # What is wrong with one keeps the others from nothing.
+    table = tmp_path / "table.csv"
+    rows = [
+        "client,mail_host,email_domain,admin_email,address",
+        "zero,mail.zero.example.com,zero.example.com,nobody,203.0.113.40",
+    ]
+    table.write_text("\n".join([*rows, "yard,mail.yard.example.com,yard.example.com,a@yard.example.com,203.0.113.41"]), "utf-8")
+    mixed = run(table)
+    assert mixed.returncode == 1
+    assert mixed.stdout.startswith("yard: made, ") and mixed.stderr.startswith("zero: ")
+    assert len(mailu.Mailu(root).list()) == 21

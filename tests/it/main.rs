@@ -3,6 +3,7 @@
 
 mod accounts;
 mod agencystack;
+mod api;
 mod apps;
 mod archives;
 mod backup;

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use mailu_core::accounts::{self, Accounts, Kind, NewToken, Prune, Settings, Wanted};
+use mailu_core::accounts::{self, Accounts, Kind, Prune, Wanted};
+use mailu_core::host::api::{
+    AllAccounts, Exported, NewPassword, TokenDeleted, TokenMade, UserChanged, unconfirmed,
+};
 use mailu_core::host::{
-    AccountChange, AccountsOptions, Change, ChangeOptions, Departure, Mailu, draw_password,
-    keep_secret,
+    AccountChange, AccountsOptions, Change, ChangeOptions, Departure, Mailu, keep_secret,
 };
 use mailu_core::names::EmailAddress;
 use mailu_core::paths::Layout;
-use mailu_core::{Error, ErrorKind, Secret};
+use mailu_core::{Error, ErrorKind};
 use serde::Serialize;
 
 use super::install::secret;
@@ -159,37 +161,12 @@ pub(crate) fn token(
             which,
         } => {
             let (mailu, layout) = chosen(global, &which)?;
-            let old = mailu.tokens(&layout, Some(&email))?;
-            let old: Vec<u64> = old
-                .iter()
-                .filter(|token| !comment.is_empty() && token.comment == comment)
-                .map(|token| token.id)
-                .collect();
-            if let (Some(first), false) = (old.first(), replace) {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    "accounts.token_exists",
-                    format!("make a token for {email}: there is one for `{comment}`, which nobody can say again"),
-                )
-                .hint("`--replace` makes another and deletes it")
-                .hint(format!("`mailu token delete {first}`")));
-            }
             let from: Vec<_> = from.into_iter().map(|network| network.0).collect();
-            let made = mailu.create_token(&layout, &email, &comment, &from);
+            let made = mailu.add_token(&layout, &email, &comment, &from, replace, out.as_deref());
             let said = made.as_ref().map(|_| "done");
             crate::log::note(global, &layout, &format!("token add {email}"), said);
             let made = made?;
-            if let Some(path) = &out
-                && let Err(error) = keep_secret(path, &format!("{}\n", made.secret.expose()))
-            {
-                // Nobody would ever know it.
-                mailu.delete_token(&layout, made.token.id)?;
-                return Err(error);
-            }
-            for id in old {
-                mailu.delete_token(&layout, id)?;
-            }
-            print_token(printer, &made, out.as_deref())
+            print_token(printer, &made)
         }
         TokenCommand::Delete { id, which } => {
             let (mailu, layout) = chosen(global, &which)?;
@@ -198,7 +175,7 @@ pub(crate) fn token(
             crate::log::note(global, &layout, &format!("token delete {id}"), said);
             let was_there = done?;
             if printer.json {
-                printer.data(&serde_json::json!({ "id": id, "deleted": was_there }))?;
+                printer.data(&TokenDeleted::new(id, was_there))?;
             } else if was_there {
                 printer.line(format_args!("token {id}: deleted"));
             } else {
@@ -209,27 +186,23 @@ pub(crate) fn token(
     }
 }
 
-fn print_token(printer: &mut Printer, made: &NewToken, out: Option<&Path>) -> Result<u8, Error> {
+fn print_token(printer: &mut Printer, made: &TokenMade) -> Result<u8, Error> {
     if printer.json {
-        let mut shown = serde_json::json!(made.token);
-        match out {
-            Some(path) => shown["file"] = path.display().to_string().into(),
-            None => shown["token"] = made.secret.expose().into(),
-        }
-        printer.data(&shown)?;
+        printer.data(made)?;
         return Ok(crate::FINE);
     }
-    let (id, email) = (made.token.id, &made.token.email);
-    if let Some(path) = out {
+    let (id, email) = (made.about.id, &made.about.email);
+    if let Some(path) = &made.file {
         printer.note(format_args!(
             "token {id} of {email} is in {}",
             path.display()
         ));
-    } else {
+    }
+    if let Some(token) = &made.token {
         printer.note(format_args!(
             "token {id} of {email}; nobody can say it again:"
         ));
-        printer.line(made.secret.expose());
+        printer.line(token.as_str());
     }
     Ok(crate::FINE)
 }
@@ -286,8 +259,16 @@ fn put(
     let options = ChangeOptions::new(change, said.dry_run);
     let done = mailu.put(&layout, kind, name, &settings, None, options);
     let verb = if change == Change::Add { "add" } else { "set" };
-    noted(global, &layout, kind, verb, name, said.dry_run, &done);
-    changed(printer, &done?, None)
+    noted(
+        global,
+        &layout,
+        kind,
+        verb,
+        name,
+        said.dry_run,
+        done.as_ref(),
+    );
+    changed(printer, &done?)
 }
 
 fn switch(
@@ -312,40 +293,17 @@ fn switch(
     )
 }
 
-/// A password, and where it goes if it was drawn.
-struct Given<'a> {
-    secret: Secret,
-    drawn: bool,
-    out: Option<&'a Path>,
-}
-
 /// The password that was given, or is drawn; nothing if no way to it was named.
-fn given<'a>(source: &'a PasswordSource, whose: &str) -> Result<Option<Given<'a>>, Error> {
+fn given(source: &PasswordSource, whose: &str) -> Result<Option<NewPassword>, Error> {
     if source.generate {
-        return Ok(Some(Given {
-            secret: draw_password(),
-            drawn: true,
-            out: source.password_out.as_deref(),
-        }));
+        return Ok(Some(NewPassword::Drawn(source.password_out.clone())));
     }
     let file = if source.password_stdin {
         Some(Path::new("-"))
     } else {
         source.password_file.as_deref()
     };
-    Ok(secret(None, file, whose)?.map(|secret| Given {
-        secret,
-        drawn: false,
-        out: None,
-    }))
-}
-
-/// Keeps a password that was drawn before it counts, so that it is not lost with this run.
-fn keep(given: &Given<'_>) -> Result<(), Error> {
-    match given.out {
-        Some(path) => keep_secret(path, &format!("{}\n", given.secret.expose())),
-        None => Ok(()),
-    }
+    Ok(secret(None, file, whose)?.map(NewPassword::Given))
 }
 
 fn add_user(
@@ -369,26 +327,11 @@ fn add_user(
         .hint("`--no-password` gives it one that nobody knows, for programs that log in with tokens"));
     }
     let (mailu, layout) = chosen(global, &said.which)?;
-    // What is there keeps its password.
-    let made = mailu.user(&layout, email)?.is_none();
-    if let (Some(password), true, false) = (&password, made, said.dry_run) {
-        keep(password)?;
-    }
-    let options = ChangeOptions::new(Change::Add, said.dry_run);
-    let secret = password.as_ref().map(|given| &given.secret);
-    let done = mailu.put(&layout, Kind::User, &name, &settings, secret, options);
-    noted(
-        global,
-        &layout,
-        Kind::User,
-        "add",
-        &name,
-        said.dry_run,
-        &done,
-    );
-    let done = done?;
-    let drawn = password.filter(|given| given.drawn && done.performed && done.password);
-    changed(printer, &done, drawn)
+    let done = mailu.add_user(&layout, email, &settings, password.as_ref(), said.dry_run);
+    let change = done.as_ref().map(|done| &done.change);
+    let dry_run = said.dry_run;
+    noted(global, &layout, Kind::User, "add", &name, dry_run, change);
+    user_changed(printer, &done?)
 }
 
 fn passwd(
@@ -407,20 +350,11 @@ fn passwd(
         .hint("`--generate` draws one and prints it; `--password-stdin` and `--password-file FILE` read one"));
     };
     let (mailu, layout) = chosen(global, which)?;
-    keep(&password)?;
-    let done = mailu.set_password(&layout, email, &password.secret);
-    noted(
-        global,
-        &layout,
-        Kind::User,
-        "passwd",
-        &email.to_string(),
-        false,
-        &done,
-    );
-    let done = done?;
-    let drawn = Some(password).filter(|given| given.drawn);
-    changed(printer, &done, drawn)
+    let done = mailu.change_password(&layout, email, &password);
+    let change = done.as_ref().map(|done| &done.change);
+    let name = email.to_string();
+    noted(global, &layout, Kind::User, "passwd", &name, false, change);
+    user_changed(printer, &done?)
 }
 
 fn noted(
@@ -430,10 +364,10 @@ fn noted(
     verb: &str,
     name: &str,
     dry_run: bool,
-    done: &Result<AccountChange, Error>,
+    done: Result<&AccountChange, &Error>,
 ) {
     if !dry_run {
-        let said = done.as_ref().map(|done| {
+        let said = done.map(|done| {
             if done.performed {
                 "done"
             } else {
@@ -444,32 +378,27 @@ fn noted(
     }
 }
 
-fn changed(
-    printer: &mut Printer,
-    done: &AccountChange,
-    drawn: Option<Given<'_>>,
-) -> Result<u8, Error> {
+fn changed(printer: &mut Printer, done: &AccountChange) -> Result<u8, Error> {
     if printer.json {
-        let mut shown = serde_json::json!(done);
-        if let Some(given) = &drawn {
-            match given.out {
-                Some(path) => shown["password_file"] = path.display().to_string().into(),
-                None => shown["drawn_password"] = given.secret.expose().into(),
-            }
-        }
-        printer.data(&shown)?;
+        printer.data(done)?;
     } else {
         printer.account_change(done);
-        match drawn {
-            Some(Given {
-                out: Some(path), ..
-            }) => printer.note(format_args!("its password is in {}", path.display())),
-            Some(given) => {
-                printer.note("its password, which is printed this once:");
-                printer.line(given.secret.expose());
-            }
-            None => {}
-        }
+    }
+    Ok(crate::FINE)
+}
+
+fn user_changed(printer: &mut Printer, done: &UserChanged) -> Result<u8, Error> {
+    if printer.json {
+        printer.data(done)?;
+        return Ok(crate::FINE);
+    }
+    printer.account_change(&done.change);
+    if let Some(path) = &done.password_file {
+        printer.note(format_args!("its password is in {}", path.display()));
+    }
+    if let Some(password) = &done.drawn_password {
+        printer.note("its password, which is printed this once:");
+        printer.line(password.as_str());
     }
     Ok(crate::FINE)
 }
@@ -487,8 +416,16 @@ fn delete(
         confirm(kind, name, &departure, how.yes)?;
     }
     let done = mailu.delete_account(&layout, kind, name, how.dry_run);
-    noted(global, &layout, kind, "delete", name, how.dry_run, &done);
-    changed(printer, &done?, None)
+    noted(
+        global,
+        &layout,
+        kind,
+        "delete",
+        name,
+        how.dry_run,
+        done.as_ref(),
+    );
+    changed(printer, &done?)
 }
 
 /// Nobody loses access to mail without having been told.
@@ -502,17 +439,7 @@ fn confirm(kind: Kind, name: &str, departure: &Departure, yes: bool) -> Result<(
 
 /// Asks, where there is somebody to be asked.
 fn agree(what: &str, notes: &[String]) -> Result<(), Error> {
-    let refused = |why: &str| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "accounts.unconfirmed",
-            format!(
-                "{what}: {why}; nothing was changed:\n  {}",
-                notes.join("\n  ")
-            ),
-        )
-        .hint("add `--yes` if that is meant")
-    };
+    let refused = |why: &str| unconfirmed(what, why, notes);
     if !is_interactive() {
         return Err(refused("it was not confirmed"));
     }
@@ -632,12 +559,7 @@ fn export(
         ));
     }
     if printer.json && out.is_none() {
-        printer.data(&serde_json::json!({
-            "domains": there.domains(),
-            "users": there.users(),
-            "aliases": there.aliases(),
-            "relays": there.relays(),
-        }))?;
+        printer.data(&AllAccounts::from(there))?;
         return Ok(crate::FINE);
     }
     let text = if csv {
@@ -649,7 +571,7 @@ fn export(
         Some(path) => {
             keep_secret(path, &text)?;
             if printer.json {
-                printer.data(&serde_json::json!({ "file": path }))?;
+                printer.data(&Exported::in_file(path))?;
             } else {
                 printer.line(path.display());
             }
@@ -660,28 +582,12 @@ fn export(
 }
 
 fn schema(printer: &mut Printer) -> Result<u8, Error> {
-    let all: Vec<(Kind, &'static [accounts::Field])> = Kind::ALL
-        .into_iter()
-        .map(|kind| (kind, accounts::fields(kind)))
-        .collect();
     if printer.json {
-        let shown: serde_json::Map<String, serde_json::Value> = all
-            .iter()
-            .map(|(kind, fields)| {
-                let fields: Settings = fields
-                    .iter()
-                    .map(|field| {
-                        let shown = serde_json::json!({ "name": field.name, "doc": field.doc, "example": field.example() });
-                        (field.typed.to_owned(), shown)
-                    })
-                    .collect();
-                (kind.to_string(), fields.into())
-            })
-            .collect();
-        printer.data(&shown)?;
+        printer.data(&accounts::schema())?;
         return Ok(crate::FINE);
     }
-    for (kind, fields) in all {
+    for kind in Kind::ALL {
+        let fields = accounts::fields(kind);
         printer.line(format_args!("[[{kind}]]"));
         printer.line(format_args!("{} = \"…\"", kind.key()));
         if kind == Kind::User {

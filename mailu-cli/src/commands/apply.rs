@@ -1,6 +1,7 @@
 //! `mailu apply`, `mailu plan`
 
 use mailu_core::Error;
+use mailu_core::host::api::Installed;
 use mailu_core::plan::Request;
 
 use super::chosen;
@@ -25,5 +26,5 @@ pub(crate) fn run(
         steps.stops_when_interrupted();
         mailu.apply(&layout, &request, &waiting(args.wait), &mut steps)?
     };
-    printer.outcome(&outcome, dry_run)
+    printer.outcome(&Installed::new(outcome), dry_run)
 }

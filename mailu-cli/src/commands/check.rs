@@ -1,11 +1,10 @@
 //! `mailu check`
 
 use mailu_core::host::Mailu;
-use mailu_core::names::{ClientId, MailHost};
-use mailu_core::paths::Layout;
+use mailu_core::host::api::candidate;
 use mailu_core::plan::Request;
 use mailu_core::preflight::{Options, Report};
-use mailu_core::{Error, ErrorKind, Finding};
+use mailu_core::{Error, Finding};
 
 use super::read;
 use crate::args::{Check, Checks, Global};
@@ -17,16 +16,12 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Check) -> Resul
     request.start = true;
     let options = options(&args.checks);
     request.skip = Some(options.skip.clone());
-    let layout = match &args.config {
-        Some(path) => {
-            let text = read(path)?;
-            let layout = named(&mailu, args, &text)?;
-            request.config = Some(text);
-            layout
-        }
-        None => existing(&mailu, args, &mut request)?,
-    };
-    request.settings.extend(args.settings.iter().cloned());
+    if let Some(path) = &args.config {
+        request.config = Some(read(path)?);
+    }
+    request.settings.clone_from(&args.settings);
+    let client = args.which.client_id.clone().map(|client| client.0);
+    let layout = candidate(&mailu, args.which.domain.as_ref(), client, &mut request)?;
     let report = mailu.check(&layout, &request, &options)?;
     if printer.json {
         printer.data(&report)?;
@@ -67,62 +62,4 @@ pub(crate) fn remarks(report: &Report) -> Vec<Finding> {
         .filter(|finding| finding.id.starts_with("preflight."))
         .cloned()
         .collect()
-}
-
-/// The deployment that a file is for.
-fn named(mailu: &Mailu, args: &Check, text: &str) -> Result<Layout, Error> {
-    let document = mailu_core::config::edit::Document::parse(text)?;
-    let value = |key: &str| {
-        document
-            .get(key)
-            .map(|value| value.trim_matches(['"', '\'']).to_owned())
-    };
-    let host = args
-        .which
-        .domain
-        .clone()
-        .or_else(|| value("mail_host").and_then(|text| text.parse::<MailHost>().ok()))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "check.no_mail_host",
-                "check for a file: it has no valid `mail_host`",
-            )
-            .hint("`mailu config check FILE` shows what is wrong with it")
-        })?;
-    let client = match &args.which.client_id {
-        Some(client) => client.0.clone(),
-        None => value("client").and_then(|text| text.parse::<ClientId>().ok()),
-    };
-    Ok(Layout::new(mailu.root(), client, host))
-}
-
-/// A deployment that exists; or, by its mail host alone, one that could be installed.
-fn existing(mailu: &Mailu, args: &Check, request: &mut Request) -> Result<Layout, Error> {
-    let which = &args.which;
-    if let Some(host) = &which.domain {
-        let layout = Layout::new(mailu.root(), which.client(), host.clone());
-        if !layout.config().exists() && !layout.rendered().exists() {
-            let domain = host
-                .as_str()
-                .split_once('.')
-                .map_or(host.as_str(), |(_, parent)| parent);
-            let mut set = |key: &str, value: String| {
-                request.settings.push((key.to_owned(), value));
-            };
-            set("mail_host", host.to_string());
-            if let Some(client) = which.client() {
-                set("client", client.to_string());
-            }
-            let given = |key: &str| args.settings.iter().find(|(set, _)| set == key);
-            let domain = given("email_domain").map_or(domain, |(_, value)| value.as_str());
-            set("email_domain", domain.to_owned());
-            set("admin_email", format!("postmaster@{domain}"));
-            return Ok(layout);
-        }
-    }
-    mailu.find(&mailu_core::host::Target::new(
-        which.domain.clone(),
-        which.client(),
-    ))
 }

@@ -57,28 +57,7 @@ pub(crate) fn run(
         }
         ConfigCommand::Get { key, which } => {
             let (mailu, layout) = chosen(global, &which)?;
-            let (config, _) = mailu.config(&layout)?;
-            let mut value = serde_json::to_value(&config).map_err(|error| {
-                Error::new(
-                    ErrorKind::Internal,
-                    "output.json",
-                    "print the configuration",
-                )
-                .source(error)
-            })?;
-            if let Some(key) = &key {
-                value = key
-                    .split('.')
-                    .try_fold(value, |value, part| value.get(part).cloned())
-                    .ok_or_else(|| {
-                        Error::new(
-                            ErrorKind::NotFound,
-                            "config.no_such_key",
-                            format!("print `{key}`: there is no such key"),
-                        )
-                        .hint("`mailu config schema` lists every key")
-                    })?;
-            }
+            let value = mailu.config_value(&layout, key.as_deref())?;
             match (&value, printer.json) {
                 (serde_json::Value::String(text), false) => printer.line(text),
                 (serde_json::Value::Null, false) => {}

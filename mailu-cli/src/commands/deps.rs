@@ -1,7 +1,7 @@
 //! `mailu install --with-deps`
 
 use mailu_core::Error;
-use mailu_core::host::Mailu;
+use mailu_core::host::{Dependencies, Mailu};
 use mailu_core::paths::Layout;
 use mailu_core::plan::Request;
 
@@ -14,7 +14,7 @@ pub(crate) fn provide(
     request: &mut Request,
     dry_run: bool,
     printer: &mut Printer,
-) -> Result<(), Error> {
+) -> Result<Dependencies, Error> {
     let done = if dry_run {
         mailu.plan_dependencies(layout, request)?
     } else {
@@ -24,5 +24,5 @@ pub(crate) fn provide(
     };
     printer.findings(&done.findings);
     printer.dependencies(&done, dry_run);
-    Ok(())
+    Ok(done)
 }

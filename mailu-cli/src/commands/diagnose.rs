@@ -5,14 +5,10 @@ use mailu_core::dns::formats::{Logo, Page};
 use mailu_core::host::{DiagnoseOptions, Mailu};
 use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind};
-use serde_json::json;
 
 use super::{chosen, read_bytes};
 use crate::args::{Diagnose, Global};
 use crate::output::Printer;
-
-/// Where rules stand in `mailu.toml`.
-const KEY: &str = "diagnose.ignore";
 
 pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Diagnose) -> Result<u8, Error> {
     let (mailu, layout) = chosen(global, &args.which)?;
@@ -75,8 +71,7 @@ fn rules(
     printer: &mut Printer,
     args: &Diagnose,
 ) -> Result<u8, Error> {
-    let (config, _) = mailu.config(layout)?;
-    let mut all = config.diagnose.ignore.clone();
+    let mut rules = None;
     if let Some(id) = &args.ignore {
         let rule = IgnoreRule::new(
             id,
@@ -92,43 +87,22 @@ fn rules(
             )
             .hint("`mailu diagnose` shows each finding's name in brackets")
         })?;
-        let same = |old: &IgnoreRule| old.id() == rule.id() && old.subject() == rule.subject();
-        all.retain(|old| !same(old));
-        all.push(rule);
+        rules = Some(mailu.ignore(layout, rule)?);
     }
     if let Some(id) = &args.unignore {
-        let before = all.len();
-        all.retain(|rule| rule.id() != id);
-        if all.len() == before {
-            let there: Vec<String> = all.iter().map(ToString::to_string).collect();
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "diagnose.no_rule",
-                format!("stop ignoring `{id}`: no rule is about it"),
-            )
-            .hint(if there.is_empty() {
-                "there are no rules".to_owned()
-            } else {
-                format!("there are: {}", there.join("; "))
-            }));
-        }
+        rules = Some(mailu.stop_ignoring(layout, id)?);
     }
-    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
-    let value = (!texts.is_empty()).then(|| toml_list(&texts));
-    mailu.configure(layout, &[(KEY.to_owned(), value)])?;
+    let Some(rules) = rules else {
+        return Ok(crate::FINE);
+    };
     if printer.json {
-        printer.data(&json!({ "ignore": texts }))?;
-    } else if texts.is_empty() {
+        printer.data(&rules)?;
+    } else if rules.ignore.is_empty() {
         printer.line("nothing is ignored");
     } else {
-        for text in texts {
+        for text in rules.ignore {
             printer.line(format_args!("ignored: {text}"));
         }
     }
     Ok(crate::FINE)
-}
-
-/// A list as TOML, in one line; JSON's strings of one line are TOML's.
-fn toml_list(texts: &[String]) -> String {
-    json!(texts).to_string()
 }

@@ -1,11 +1,11 @@
 //! `mailu dns`
 
 use mailu_core::dns::check::{Report as Published, State};
-use mailu_core::dns::formats::{Format, Logo, Page, render, render_checked};
+use mailu_core::dns::formats::{Format, Logo, Page};
+use mailu_core::host::api::{DnsExported, only_zone};
 use mailu_core::host::{DnsOptions, Mailu, export, moment};
 use mailu_core::paths::Layout;
 use mailu_core::{Error, ErrorKind, Severity};
-use serde_json::json;
 
 use super::{chosen, read_bytes};
 use crate::args::{Dns, DnsFormat, Global};
@@ -22,19 +22,9 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         .hint("add `--format html`"));
     }
     let (mailu, layout) = chosen(global, &args.which)?;
-    let (config, mut report) = mailu.dns(&layout)?;
-    let all = report.clone();
+    let (_, mut report) = mailu.dns(&layout)?;
     if let Some(zone) = &args.zone {
-        let names: Vec<_> = report.zones.iter().map(|z| z.zone.clone()).collect();
-        report.zones.retain(|z| z.zone == *zone);
-        if report.zones.is_empty() {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "dns.no_zone",
-                format!("print the zone {zone}: this deployment has no records in it"),
-            )
-            .hint(format!("there are: {}", names.join(", "))));
-        }
+        report = only_zone(report, zone)?;
     }
     if args.check {
         let is_printed = args.out.is_none();
@@ -95,20 +85,10 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
         args.agency.clone().filter(|name| !name.trim().is_empty()),
         logo,
     );
+    let zone = args.zone.as_deref();
     let rendered = |published: Option<&(Published, String)>| {
-        let text = |report| match published {
-            Some((published, at)) => render_checked(&config, report, &page, published, at),
-            None => render(&config, report, format, &page),
-        };
-        let mut texts = text(&all)?;
-        if let Some(zone) = &args.zone {
-            // Out of all of them, because a zone's text may have notes about others.
-            texts.retain(|text| text.zone == *zone);
-            if texts.is_empty() {
-                texts = text(&report)?;
-            }
-        }
-        Ok::<_, Error>(texts)
+        let published = published.map(|(report, at)| (report, at.as_str()));
+        mailu.dns_texts(&layout, format, zone, &page, published)
     };
     let mut texts = rendered(None)?;
     if args.out.is_none() && format.joined(&texts).is_none() {
@@ -135,11 +115,9 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Dns) -> Result<
     if let Some(out) = &args.out {
         let paths = export(out, &texts)?;
         if printer.json {
-            let mut data = json!({ "files": paths });
-            if let Some(published) = &published {
-                data["check"] = json!(published);
-            }
-            printer.data(&data)?;
+            let exported = DnsExported::new(paths, published);
+            printer.data(&exported)?;
+            published = exported.check;
         } else {
             for path in paths {
                 printer.line(path.display());

@@ -4,15 +4,16 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
+use mailu_core::host::api::{Installed, Names};
 use mailu_core::host::{Mailu, UpOptions};
-use mailu_core::names::{ClientId, EmailAddress, EmailDomain, MailHost};
+use mailu_core::names::{EmailAddress, EmailDomain, MailHost};
 use mailu_core::paths::{DEFAULT_ROOT, Layout};
 use mailu_core::plan::Request;
 use mailu_core::preflight::Report;
 use mailu_core::{Error, ErrorKind, Finding, Secret};
 
 use super::{check, read};
-use crate::args::{Choices, Global, Install};
+use crate::args::{Choices, ClientArg, Global, Install};
 use crate::output::{Printer, Steps, is_interactive};
 
 pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> Result<u8, Error> {
@@ -45,12 +46,19 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
     )?;
     request.relay_password = secret(None, args.relay_password_file.as_deref(), "relay password")?;
 
+    let mut dependencies = None;
     if args.with_deps {
-        super::deps::provide(&mailu, &layout, &mut request, args.dry_run, printer)?;
+        let done = super::deps::provide(&mailu, &layout, &mut request, args.dry_run, printer)?;
+        dependencies = Some(done);
     }
+    let with = |outcome| {
+        let mut installed = Installed::new(outcome);
+        installed.dependencies = dependencies;
+        installed
+    };
     if args.dry_run {
-        let outcome = mailu.plan(&layout, &request)?;
-        return printer.outcome(&outcome, true);
+        let installed = with(mailu.plan(&layout, &request)?);
+        return printer.outcome(&installed, true);
     }
     let report = if args.no_start {
         None
@@ -69,11 +77,14 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, mut args: Install) -> 
             outcome
         }
     };
+    let mut installed = with(outcome);
     // Before the outcome, so that what was found is said last.
-    if !args.no_start && !args.no_timer && outcome.plan.conflicts.is_empty() {
-        printer.findings(&mailu.keep_current());
+    if !args.no_start && !args.no_timer && installed.outcome.plan.conflicts.is_empty() {
+        installed.timers = mailu.keep_current();
+        printer.findings(&installed.timers);
     }
-    let code = printer.outcome(&outcome, false)?;
+    let code = printer.outcome(&installed, false)?;
+    let outcome = installed.outcome;
     if !printer.json && outcome.plan.conflicts.is_empty() {
         match &outcome.run {
             // Addresses would look as if there were something at them.
@@ -117,172 +128,65 @@ pub(crate) fn request_choices(request: &mut Request, choices: &Choices) {
 
 /// Finds out which deployment is meant, and turns flags and answers into settings.
 fn settle(mailu: &Mailu, request: &mut Request, args: &mut Install) -> Result<Layout, Error> {
-    let given = request
-        .config
-        .as_deref()
-        .map(str::parse::<KnownNames>)
-        .transpose()?;
-    if let (Some(flag), Some(client)) = (
-        &args.which.client_id,
-        given.as_ref().and_then(|g| g.client.as_ref()),
-    ) && flag.0.is_none()
-    {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "install.client",
-            format!("install for no client: the given file has `client = \"{client}\"`, and an empty --client-id contradicts it"),
-        )
-        .hint("leave --client-id away, or remove `client` from the file"));
+    let mut names = Names::default();
+    names.mail_host = args.which.domain.take();
+    names.client = args.which.client_id.take().map(|client| client.0);
+    names.email_domain = args.email_domain.take();
+    names.admin_email = args.admin_email.take();
+    if let Some(text) = &request.config {
+        names.read(text)?;
     }
-    let mut host = args
-        .which
-        .domain
-        .clone()
-        .or_else(|| given.as_ref().and_then(|g| g.mail_host.clone()));
-    let exists = host.as_ref().is_some_and(|host| {
-        let layout = Layout::new(mailu.root(), client(args, given.as_ref()), host.clone());
-        // Of a deployment that has lost its mailu.toml, the library says how to go on.
-        layout.config().exists() || layout.rendered().exists()
-    });
-    let complete = exists
-        || given
-            .as_ref()
-            .is_some_and(|g| g.email_domain && g.admin_email);
-    if host.is_none() || !complete {
-        ask(&mut host, args, given.as_ref())?;
-    }
-    let Some(host) = host else {
-        return Err(missing(&["--domain"]));
-    };
-    let client = client(args, given.as_ref());
-
-    request
-        .settings
-        .push(("mail_host".to_owned(), host.to_string()));
-    if let Some(domain) = &args.email_domain {
-        request
-            .settings
-            .push(("email_domain".to_owned(), domain.clone()));
-    }
-    if let Some(address) = &args.admin_email {
-        request
-            .settings
-            .push(("admin_email".to_owned(), address.clone()));
-    }
-    if let Some(client) = &client {
-        request
-            .settings
-            .push(("client".to_owned(), client.to_string()));
+    // Whose it is, is asked for where everything else was said, too.
+    let is_new = !names.exists(mailu) && request.config.is_none() && is_interactive();
+    if is_new || names.missing(mailu).contains(&true) {
+        ask(mailu, &mut names, request.config.is_some())?;
     }
     request.settings.append(&mut args.settings);
-    Ok(Layout::new(mailu.root(), client, host))
-}
-
-/// The client that was named by flag or answer, else by the given file.
-fn client(args: &Install, given: Option<&KnownNames>) -> Option<ClientId> {
-    match &args.which.client_id {
-        Some(client) => client.0.clone(),
-        None => given.and_then(|g| g.client.clone()),
-    }
-}
-
-/// What a given mailu.toml says about the answers that an installation needs.
-struct KnownNames {
-    mail_host: Option<MailHost>,
-    client: Option<ClientId>,
-    email_domain: bool,
-    admin_email: bool,
-}
-
-impl std::str::FromStr for KnownNames {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let document = mailu_core::config::edit::Document::parse(text)?;
-        let text = |key: &str| {
-            document
-                .get(key)
-                .map(|v| v.trim_matches(['"', '\'']).to_owned())
-        };
-        Ok(Self {
-            mail_host: text("mail_host").and_then(|v| v.parse().ok()),
-            client: text("client").and_then(|v| v.parse().ok()),
-            email_domain: text("email_domain").is_some(),
-            admin_email: text("admin_email").is_some(),
-        })
-    }
-}
-
-fn missing(flags: &[&str]) -> Error {
-    Error::new(
-        ErrorKind::InvalidInput,
-        "install.missing_answers",
-        format!("install a mail server: {} missing, and there is no terminal to ask", flags.join(", ")),
-    )
-    .hint("mailu install --domain mail.example.com --email-domain example.com --admin-email admin@example.com")
+    names.settle(mailu, request)
 }
 
 /// Asks for what no flag has said.
-fn ask(
-    host: &mut Option<MailHost>,
-    args: &mut Install,
-    given: Option<&KnownNames>,
-) -> Result<(), Error> {
-    let known_domain = args.email_domain.is_some() || given.is_some_and(|g| g.email_domain);
-    let known_admin = args.admin_email.is_some() || given.is_some_and(|g| g.admin_email);
+fn ask(mailu: &Mailu, names: &mut Names, from_file: bool) -> Result<(), Error> {
+    let missing = names.missing(mailu);
     if !is_interactive() {
-        let flags: Vec<&str> = [
-            (host.is_none(), "--domain"),
-            (!known_domain, "--email-domain"),
-            (!known_admin, "--admin-email"),
-        ]
-        .into_iter()
-        .filter_map(|(absent, flag)| absent.then_some(flag))
-        .collect();
-        return if flags.is_empty() {
-            Ok(())
-        } else {
-            Err(missing(&flags))
-        };
+        let flags: Vec<&str> = missing
+            .into_iter()
+            .zip(["--domain", "--email-domain", "--admin-email"])
+            .filter_map(|(absent, flag)| absent.then_some(flag))
+            .collect();
+        return Err(Names::refusal(&flags, ", and there is no terminal to ask"));
     }
-    if host.is_none() {
-        *host = Some(prompt::<MailHost>(
+    let [_, email_domain, admin_email] = missing;
+    if names.mail_host.is_none() {
+        names.mail_host = Some(prompt::<MailHost>(
             "Public name of the server (mail.example.com)",
             None,
         )?);
     }
-    let parent = host
+    let parent = names
+        .mail_host
         .as_ref()
         .and_then(|h| h.as_str().split_once('.').map(|(_, rest)| rest.to_owned()));
-    if !known_domain {
+    if email_domain {
         let default = parent.filter(|p| p.parse::<EmailDomain>().is_ok());
-        args.email_domain =
+        names.email_domain =
             Some(prompt::<EmailDomain>("Email domain, the part after the @", default)?.to_string());
     }
-    if !known_admin {
-        let default = args
+    if admin_email {
+        let default = names
             .email_domain
             .as_ref()
             .map(|domain| format!("admin@{domain}"));
-        args.admin_email = Some(
+        names.admin_email = Some(
             prompt::<EmailAddress>("Address of the first administrator", default)?.to_string(),
         );
     }
-    if args.which.client_id.is_none() && given.is_none() {
-        let client: String = prompt(
+    if names.client.is_none() && !from_file {
+        let client: ClientArg = prompt(
             "Client that this server belongs to (empty: your own)",
             Some(String::new()),
         )?;
-        args.which.client_id = Some(client.parse().map_err(
-            |error: mailu_core::names::NameError| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    "install.client",
-                    format!("take `{client}` as a client"),
-                )
-                .source(error)
-            },
-        )?);
+        names.client = Some(client.0);
     }
     Ok(())
 }

@@ -18,6 +18,9 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: Logs) -> Result<
     request.tail = args.tail;
     request.follow = args.follow;
     let result = mailu.logs(&layout, &request, &mut |entry| {
+        let Some(entry) = entry else {
+            return ControlFlow::Continue(());
+        };
         let read = if printer.json {
             printer.json_line(&entry).unwrap_or_default()
         } else {

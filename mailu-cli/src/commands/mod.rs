@@ -27,8 +27,8 @@ pub(crate) mod update;
 
 use std::path::Path;
 
+use mailu_core::host::api::Each;
 use mailu_core::host::{Mailu, Target};
-use mailu_core::names::{ClientId, MailHost};
 use mailu_core::paths::Layout;
 use mailu_core::timer::Chore;
 use mailu_core::{Error, ErrorKind};
@@ -148,8 +148,8 @@ fn each<T: serde::Serialize>(
     let mut code = crate::FINE;
     let mut all = Vec::new();
     for info in mailu.list()? {
-        let done = named(&info.mail_host, info.client.as_deref(), &info.directory)
-            .map(|(host, client)| Layout::new(mailu.root(), client, host))
+        let done = info
+            .layout(mailu.root())
             .and_then(|layout| work(&mailu, &layout, printer));
         match done {
             Ok(done) => {
@@ -157,7 +157,7 @@ fn each<T: serde::Serialize>(
                     code = code.max(crate::FINDINGS);
                 }
                 if printer.json {
-                    all.push(serde_json::json!(done));
+                    all.push(Each::Done(done));
                 } else {
                     print(printer, &done);
                 }
@@ -165,10 +165,7 @@ fn each<T: serde::Serialize>(
             Err(error) => {
                 code = crate::FAILED;
                 if printer.json {
-                    all.push(serde_json::json!({
-                        "directory": info.directory,
-                        "error": error.to_json(),
-                    }));
+                    all.push(Each::failed(&info.directory, &error));
                 } else {
                     printer.error(&error.about(&info.mail_host), false);
                 }
@@ -179,25 +176,4 @@ fn each<T: serde::Serialize>(
         printer.data(&all)?;
     }
     Ok(code)
-}
-
-fn named(
-    mail_host: &str,
-    client: Option<&str>,
-    directory: &Path,
-) -> Result<(MailHost, Option<ClientId>), Error> {
-    let host = mail_host.parse::<MailHost>().ok();
-    let client = client.map(str::parse::<ClientId>).transpose().ok();
-    match (host, client) {
-        (Some(host), Some(client)) => Ok((host, client)),
-        _ => Err(Error::new(
-            ErrorKind::Corrupt,
-            "deployment.misnamed",
-            format!(
-                "use {}: its directory is not named by a mail host and client",
-                directory.display()
-            ),
-        )
-        .hint("rename the directory to the mail host in its mailu.toml")),
-    }
 }

@@ -1,6 +1,7 @@
 //! `mailu show`
 
 use mailu_core::Error;
+use mailu_core::host::api::RevealedSecret;
 
 use super::chosen;
 use crate::args::{Global, Show};
@@ -11,7 +12,7 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Show) -> Result
     if let Some(name) = &args.reveal {
         let secret = mailu.secret(&layout, name)?;
         if printer.json {
-            printer.data(&serde_json::json!({ "name": name, "value": secret.expose() }))?;
+            printer.data(&RevealedSecret::new(name, &secret))?;
         } else {
             printer.line(secret.expose());
         }

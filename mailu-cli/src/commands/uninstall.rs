@@ -1,8 +1,9 @@
 //! `mailu uninstall`
 
+use mailu_core::Error;
+use mailu_core::host::api::confirm_deletion;
 use mailu_core::host::{Mailu, Target};
 use mailu_core::names::MailHost;
-use mailu_core::{Error, ErrorKind};
 
 use crate::args::{Global, Uninstall};
 use crate::output::{Printer, is_interactive};
@@ -46,37 +47,31 @@ pub(crate) fn run(global: &Global, printer: &mut Printer, args: &Uninstall) -> R
 
 /// Nobody deletes a server's mail without having named it.
 fn confirm(given: Option<&MailHost>, host: &MailHost) -> Result<(), Error> {
-    let unconfirmed = |why: &str| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "uninstall.unconfirmed",
-            format!("delete all data of {host}: {why}; nothing was changed"),
-        )
-        .hint(format!(
-            "add `--yes-delete {host}` if all of its mail is to be deleted"
+    if given.is_some() {
+        return confirm_deletion(given, host, "");
+    }
+    let unconfirmed = |why: &str| confirm_deletion(None, host, why);
+    if !is_interactive() {
+        return unconfirmed("it was not confirmed");
+    }
+    let typed: Result<String, _> = dialoguer::Input::new()
+        .with_prompt(format!(
+            "This deletes all mail, accounts, keys and secrets of {host}. Type its name to go on"
         ))
-    };
-    match given {
-        Some(name) if name == host => Ok(()),
-        Some(name) => Err(unconfirmed(&format!("--yes-delete names {name}"))),
-        None if is_interactive() => {
-            let typed: String = dialoguer::Input::new()
-                .with_prompt(format!(
-                    "This deletes all mail, accounts, keys and secrets of {host}. Type its name to go on"
-                ))
-                .allow_empty(true)
-                .interact_text()
-                .map_err(|error| unconfirmed("the answer cannot be read").source(error))?;
+        .allow_empty(true)
+        .interact_text();
+    match typed {
+        Err(error) => {
+            unconfirmed("the answer cannot be read").map_err(|refused| refused.source(error))
+        }
+        Ok(typed)
             if typed
                 .trim()
                 .parse()
-                .is_ok_and(|name: MailHost| name == *host)
-            {
-                Ok(())
-            } else {
-                Err(unconfirmed("another name was typed"))
-            }
+                .is_ok_and(|name: MailHost| name == *host) =>
+        {
+            Ok(())
         }
-        None => Err(unconfirmed("it was not confirmed")),
+        Ok(_) => unconfirmed("another name was typed"),
     }
 }

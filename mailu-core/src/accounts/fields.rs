@@ -1,7 +1,9 @@
 //! What can be said of an account: names, forms, and Mailu's limits.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -13,7 +15,11 @@ pub type Settings = Map<String, Value>;
 
 /// What an account is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AccountKind")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Kind {
@@ -441,6 +447,36 @@ pub fn read_settings(kind: Kind, name: &str, pairs: &[String]) -> Result<Setting
             wrong,
         ))
     }
+}
+
+/// An attribute, as it is told to other languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct FieldInfo {
+    /// Mailu's name for it, also in JSON.
+    pub name: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+    /// How a value of it is written in `accounts.toml`.
+    pub example: &'static str,
+}
+
+/// Every attribute: by kind, then by its name in `accounts.toml`.
+pub fn schema() -> BTreeMap<String, BTreeMap<&'static str, FieldInfo>> {
+    let info = |field: &Field| FieldInfo {
+        name: field.name,
+        doc: field.doc,
+        example: field.example(),
+    };
+    Kind::ALL
+        .into_iter()
+        .map(|kind| {
+            let all = fields(kind).iter();
+            let all = all.map(|field| (field.typed, info(field))).collect();
+            (kind.to_string(), all)
+        })
+        .collect()
 }
 
 /// What Mailu says of an attribute, in the form in which it is compared.

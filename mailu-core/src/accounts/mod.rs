@@ -14,7 +14,9 @@ mod table;
 mod tests;
 
 pub use export::{Accounts, json_in};
-pub use fields::{Field, Kind, Settings, check_settings, field, fields, normal, read_settings};
+pub use fields::{
+    Field, FieldInfo, Kind, Settings, check_settings, field, fields, normal, read_settings, schema,
+};
 pub use file::Wanted;
 pub use model::{
     Alias, AliasSettings, Domain, DomainSettings, Network, NewToken, Relay, RelaySettings, Token,

@@ -175,7 +175,11 @@ pub struct Alias {
 
 /// A relayed domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RelayedDomain")
+)]
 #[non_exhaustive]
 pub struct Relay {
     /// Its name.

@@ -45,7 +45,11 @@ pub struct Context {
 
 /// What is done with an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AccountAction")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Action {
@@ -111,7 +115,11 @@ impl fmt::Display for Difference {
 
 /// What is done with one account.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AccountStep")
+)]
 #[non_exhaustive]
 pub struct Step {
     /// What is done.
@@ -133,7 +141,11 @@ pub struct Step {
 
 /// What has to be done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AccountsPlan")
+)]
 #[non_exhaustive]
 pub struct Plan {
     /// In this order.

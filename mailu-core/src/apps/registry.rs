@@ -96,7 +96,11 @@ impl fmt::Debug for App {
 
 /// An app's settings as text. `Debug` hides it: it has the secret.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AppText")
+)]
 #[non_exhaustive]
 pub struct Settings {
     /// The app's name; that of [`generic`] where no app of ours was meant.
@@ -122,7 +126,11 @@ impl fmt::Debug for Settings {
 
 /// An app, for a list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "AppInfo")
+)]
 #[non_exhaustive]
 pub struct Info {
     /// Its name on the command line.

@@ -33,7 +33,11 @@ impl Keeping {
 
 /// A backup, and why it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "KeptArchive")
+)]
 #[non_exhaustive]
 pub struct Kept {
     /// Its name.

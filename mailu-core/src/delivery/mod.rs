@@ -12,7 +12,11 @@ pub use trail::{Attempt, Event, Fate, Status, Trail, event, queued_as};
 
 /// A stage on the way of a message, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DeliveryStage")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Stage {
@@ -76,7 +80,11 @@ pub const NEGATIVE_EXIT_CODE: u8 = 17;
 
 /// How a stage or a negative test ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DeliveryOutcome")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -92,7 +100,11 @@ pub enum Outcome {
 
 /// What a stage gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DeliveryStep")
+)]
 #[non_exhaustive]
 pub struct Step {
     /// Which.
@@ -341,7 +353,11 @@ fn more(summary: &str) -> String {
 
 /// What came of a test message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DeliveryReport")
+)]
 #[non_exhaustive]
 pub struct Report {
     /// The form of this report; another number once it changes incompatibly.

@@ -233,7 +233,11 @@ impl Options {
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DiagnosisOutcome")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -264,7 +268,11 @@ impl Outcome {
 
 /// A check and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DiagnosisCheck")
+)]
 #[non_exhaustive]
 pub struct CheckResult {
     /// The check's name.
@@ -354,7 +362,11 @@ pub struct Memo {
 
 /// A diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Diagnosis")
+)]
 #[non_exhaustive]
 pub struct Report {
     /// Version of this format.

@@ -258,7 +258,7 @@ impl Serialize for Record {
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Record {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Record".into()
+        "DnsRecord".into()
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let data = generator.subschema_for::<Option<Data>>();
@@ -266,18 +266,18 @@ impl schemars::JsonSchema for Record {
         schemars::json_schema!({
             "type": "object",
             "properties": {
-                "id": { "type": "string" },
-                "zone": { "type": "string" },
-                "name": { "type": "string" },
-                "fqdn": { "type": "string" },
-                "type": { "type": "string" },
-                "ttl": { "type": "integer" },
+                "id": { "type": "string", "description": "Stable: `example.com/MX`." },
+                "zone": { "type": "string", "description": "The zone it belongs to." },
+                "name": { "type": "string", "description": "Relative to the zone; `@` is the zone itself." },
+                "fqdn": { "type": "string", "description": "The full owner name, without the final dot." },
+                "type": { "enum": ["A", "AAAA", "CAA", "CNAME", "MX", "PTR", "SRV", "TLSA", "TXT"] },
+                "ttl": { "type": "integer", "description": "Seconds." },
                 "data": data,
-                "value": { "type": ["string", "null"] },
-                "chunks": { "type": "array", "items": { "type": "string" } },
+                "value": { "type": ["string", "null"], "description": "The presentation form of zone files; nothing as long as it is not known." },
+                "chunks": { "type": "array", "items": { "type": "string" }, "description": "The strings of a TXT record." },
                 "level": level,
-                "why": { "type": "string" },
-                "condition": { "type": ["string", "null"] },
+                "why": { "type": "string", "description": "Why it is there, and what it does." },
+                "condition": { "type": ["string", "null"], "description": "What must hold for it, or what keeps it from being complete." },
             },
             "required": ["id", "zone", "name", "fqdn", "type", "ttl", "data", "value", "chunks", "level", "why", "condition"],
         })

@@ -10,7 +10,11 @@ use crate::config::Config;
 
 /// All records of a deployment, by zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DnsReport")
+)]
 #[non_exhaustive]
 pub struct Report {
     /// Version of this format.
@@ -23,7 +27,11 @@ pub struct Report {
 
 /// The records of one zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DnsZone")
+)]
 #[non_exhaustive]
 pub struct ZoneReport {
     /// The zone's name.

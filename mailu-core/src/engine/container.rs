@@ -8,7 +8,11 @@ use serde::Serialize;
 
 /// What a container is doing, in Docker's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ContainerState")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum State {

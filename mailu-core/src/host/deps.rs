@@ -227,7 +227,7 @@ fn output(program: &str, arguments: &[&str]) -> String {
 }
 
 /// Where a program lies: also where an administrator's `PATH` may not lead.
-fn program(name: &str) -> Option<PathBuf> {
+pub(super) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/bin", "/usr/local/bin", "/snap/bin"].map(PathBuf::from))

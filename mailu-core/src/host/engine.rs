@@ -830,6 +830,9 @@ const LOOK: Duration = Duration::from_millis(400);
 /// For how many of these looks in a row the engine may be away, as when it is restarted.
 const LOOKS_IN_VAIN: u32 = 75;
 
+/// Hears each line with its service. Between lines it is only asked whether to go on.
+pub(super) type EachLine<'a> = dyn FnMut(Option<(&str, LogLine)>) -> ControlFlow<()> + 'a;
+
 /// What happens while logs are followed.
 enum Event {
     Line { id: String, line: LogLine },
@@ -891,7 +894,7 @@ impl Docker {
         project: &str,
         services: &[String],
         wish: &LogWish,
-        each: &mut dyn FnMut(&str, LogLine) -> ControlFlow<()>,
+        each: &mut EachLine<'_>,
     ) -> Result<(), Error> {
         let begun = jiff::Timestamp::now();
         let of_these = |all: Vec<Container>| -> Vec<(Container, String)> {
@@ -933,12 +936,15 @@ impl Docker {
                             (*last, *count) = (at, 1);
                         }
                         let service = known.get(&id).map_or("", |(service, _)| service);
-                        if each(service, line).is_break() {
+                        if each(Some((service, line))).is_break() {
                             return Ok(());
                         }
                     }
                     Event::End { id } => open.retain(|one| *one != id),
                     Event::Look => {
+                        if each(None).is_break() {
+                            return Ok(());
+                        }
                         let now = match self.matching_now(project).await {
                             Ok(all) => of_these(all),
                             Err(error) => {
@@ -1041,7 +1047,7 @@ impl Docker {
         containers: &[(Container, String)],
         wish: &LogWish,
         seen: &mut Seen,
-        each: &mut dyn FnMut(&str, LogLine) -> ControlFlow<()>,
+        each: &mut EachLine<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         let wish = LogWish {
             follow: false,
@@ -1101,14 +1107,14 @@ impl Docker {
                         }
                     }
                     None => {
-                        if each(service, line).is_break() {
+                        if each(Some((service, line))).is_break() {
                             return Ok(ControlFlow::Break(()));
                         }
                     }
                 }
             }
             for (service, line) in last {
-                if each(service, line).is_break() {
+                if each(Some((service, line))).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }

@@ -41,7 +41,8 @@ pub struct LogEntry {
 }
 
 impl Mailu {
-    /// Hands over what services of the deployment at `layout` wrote, in order of time; with `follow`, until `each` breaks.
+    /// Hands over what services of the deployment at `layout` wrote, in order of time; with `follow`, until `each` breaks, which is asked
+    /// between lines, too.
     /// Containers that are restarted or made anew are followed on. Secrets of the deployment are shown as `***`.
     ///
     /// # Errors
@@ -52,7 +53,7 @@ impl Mailu {
         &self,
         layout: &Layout,
         request: &LogRequest,
-        each: &mut dyn FnMut(LogEntry) -> ControlFlow<()>,
+        each: &mut dyn FnMut(Option<LogEntry>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         self.logged(layout, request, each)
             .map_err(|error| hints::error(error, self.root()))
@@ -73,7 +74,7 @@ impl Mailu {
         &self,
         layout: &Layout,
         request: &LogRequest,
-        each: &mut dyn FnMut(LogEntry) -> ControlFlow<()>,
+        each: &mut dyn FnMut(Option<LogEntry>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let (config, _) = self.config(layout)?;
         let project = status::project(layout, &config);
@@ -118,13 +119,13 @@ impl Mailu {
             )));
         }
         let secrets = ready::secrets(layout);
-        let mut hand_over = |service: &str, line: LogLine| {
-            each(LogEntry {
+        let mut hand_over = |line: Option<(&str, LogLine)>| {
+            each(line.map(|(service, line)| LogEntry {
                 at: line.at,
                 service: service.to_owned(),
                 container: line.container,
                 text: ready::without(&secrets, &line.text),
-            })
+            }))
         };
         let wish = LogWish {
             tail: request.tail,

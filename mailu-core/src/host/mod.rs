@@ -8,6 +8,7 @@
 mod accounts;
 mod acme;
 mod admin;
+pub mod api;
 mod app;
 mod backup;
 mod certificate;

@@ -1,5 +1,7 @@
 //! Performs a plan.
 
+use std::ops::ControlFlow;
+
 use super::files::{self, Files};
 use crate::error::{Error, ErrorKind};
 use crate::plan::{Action, Plan, Step};
@@ -20,6 +22,12 @@ pub trait Progress {
     /// What is being done, or waited for and why.
     fn said(&mut self, line: &str) {
         let _ = line;
+    }
+
+    /// A piece of the result, as soon as there is one: a line of a log, a stage of a test message. Breaking ends what has no end.
+    fn item(&mut self, item: serde_json::Value) -> ControlFlow<()> {
+        let _ = item;
+        ControlFlow::Continue(())
     }
 
     /// Whether somebody wants it to stop. It then stops where the same call continues.

@@ -68,6 +68,34 @@ pub struct DeploymentInfo {
     pub state: String,
 }
 
+impl DeploymentInfo {
+    /// Where it lies below `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`] if its directory is not named as ours are.
+    pub fn layout(&self, root: &Path) -> Result<Layout, Error> {
+        let host = self.mail_host.parse::<MailHost>();
+        let client = self
+            .client
+            .as_deref()
+            .map(str::parse::<ClientId>)
+            .transpose();
+        match (host, client) {
+            (Ok(host), Ok(client)) => Ok(Layout::new(root, client, host)),
+            _ => Err(Error::new(
+                ErrorKind::Corrupt,
+                "deployment.misnamed",
+                format!(
+                    "use {}: its directory is not named by a mail host and client",
+                    self.directory.display()
+                ),
+            )
+            .hint("rename the directory to the mail host in its mailu.toml")),
+        }
+    }
+}
+
 /// What a person needs to know about a deployment.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -277,26 +305,7 @@ impl Mailu {
                 .join(", ")
         };
         match matching.as_slice() {
-            [one] => {
-                let host = one.mail_host.parse::<MailHost>();
-                let client = one
-                    .client
-                    .as_deref()
-                    .map(str::parse::<ClientId>)
-                    .transpose();
-                match (host, client) {
-                    (Ok(host), Ok(client)) => Ok(Layout::new(&self.root, client, host)),
-                    _ => Err(Error::new(
-                        ErrorKind::Corrupt,
-                        "deployment.misnamed",
-                        format!(
-                            "use {}: its directory is not named by a mail host and client",
-                            one.directory.display()
-                        ),
-                    )
-                    .hint("rename the directory to the mail host in its mailu.toml")),
-                }
-            }
+            [one] => one.layout(&self.root),
             [] => {
                 if let Some(lost) = self.lost(target, all.is_empty())? {
                     return Err(lost);

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
+use super::deps;
 use super::engine;
 use super::files::{self, Disk, Files as _};
 use super::observe;
@@ -40,7 +41,7 @@ impl Mailu {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] if it cannot be found out where this program lies.
+    /// [`ErrorKind::NotFound`] if the program that it runs is not there.
     pub fn timer(&self, chore: Chore) -> Result<TimerState, Error> {
         let (timer, directory) = (self.wanted(chore)?, Path::new(timer::DIRECTORY));
         let mut state = state(&timer, directory);
@@ -182,14 +183,7 @@ impl Mailu {
     }
 
     fn wanted(&self, chore: Chore) -> Result<Timer, Error> {
-        let binary = std::env::current_exe().map_err(|error| {
-            Error::new(
-                ErrorKind::Io,
-                "timer.program",
-                "find out where this program lies",
-            )
-            .source(error)
-        })?;
+        let binary = binary()?;
         let address = engine::address();
         let elsewhere = (!engine::is_usual(&address)).then_some(address);
         Ok(Timer::new(
@@ -199,6 +193,30 @@ impl Mailu {
             elsewhere.as_deref(),
         ))
     }
+}
+
+/// The program that a timer runs: this one; or, where Python or Node call this library, the one that is installed.
+fn binary() -> Result<PathBuf, Error> {
+    let this = std::env::current_exe().map_err(|error| {
+        Error::new(
+            ErrorKind::Io,
+            "timer.program",
+            "find out where this program lies",
+        )
+        .source(error)
+    })?;
+    let name = this.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with("mailu") {
+        return Ok(this);
+    }
+    deps::program("mailu").ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            "timer.program",
+            "find the program `mailu`, which a timer runs: it is not in any directory of PATH",
+        )
+        .hint("put it into /usr/local/bin; `make mailu-program` builds it")
+    })
 }
 
 fn state(timer: &Timer, directory: &Path) -> TimerState {

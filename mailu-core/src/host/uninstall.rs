@@ -36,7 +36,11 @@ pub struct Uninstalled {
 
 /// Something that stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "KeptPlace")
+)]
 #[non_exhaustive]
 pub struct Kept {
     /// What it is.

@@ -283,6 +283,30 @@ pub struct Step {
     pub(crate) content: Option<Content>,
 }
 
+impl Step {
+    /// What it does, in words.
+    pub fn describe(&self) -> String {
+        let path = self.path.display();
+        let mode = self
+            .mode
+            .map(|mode| format!(" (mode {mode:04o})"))
+            .unwrap_or_default();
+        match self.action {
+            Action::CreateDirectory => format!("make directory {path}{mode}"),
+            Action::SetMode => format!("set mode {:04o} on {path}", self.mode.unwrap_or_default()),
+            Action::Journal => format!("note in {path} what is about to be written"),
+            Action::StoreSecret => format!("store secret {path}{mode}"),
+            Action::CreateKey => format!("make DKIM key {path}{mode}"),
+            Action::StoreCertificate => format!("store certificate {path}{mode}"),
+            Action::CreateFile => format!("write {path}{mode}"),
+            Action::UpdateFile => format!("update {path}"),
+            Action::KeepCopy => format!("keep a copy as {path}"),
+            Action::RemoveFile => format!("remove {path}"),
+            Action::Commit => format!("record in {path} what was written"),
+        }
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     clippy::ref_option,

@@ -219,7 +219,11 @@ impl Options {
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "CheckOutcome")
+)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Outcome {
@@ -235,7 +239,11 @@ pub enum Outcome {
 
 /// A check that was done, or skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "PreflightCheck")
+)]
 #[non_exhaustive]
 pub struct CheckResult {
     /// Its identifier.
@@ -248,7 +256,11 @@ pub struct CheckResult {
 
 /// What all checks found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "PreflightReport")
+)]
 #[non_exhaustive]
 pub struct Report {
     /// The deployment's mail host.

@@ -16,7 +16,11 @@ pub use judge::{Facts, KNOWN_SCHEMAS, judge, steps};
 
 /// One thing that restoring does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RestoreStep")
+)]
 #[non_exhaustive]
 pub struct Step {
     /// A word for it: `verify`, `stage`, `hold`, `carry`, `swap`, `start`, `keep`; for one mailbox `merge`.
@@ -51,7 +55,11 @@ pub struct Carried {
 
 /// The archive, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RestoredArchive")
+)]
 #[non_exhaustive]
 pub struct Archive {
     /// The file.

@@ -172,7 +172,11 @@ pub struct Addresses {
 
 /// How a deployment is, with everything that was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "StatusReport")
+)]
 #[non_exhaustive]
 pub struct Report {
     /// Its mail host.

@@ -1,9 +1,10 @@
-"""Configuration, generated files and DNS records of a Mailu mail server.
+"""Installs and runs the Mailu mail server.
 
-Every function takes the configuration as the text of ``mailu.toml`` or as a mapping of the same keys, and returns plain
-data, the same that ``mailu --json`` prints. Nothing here touches files, the network or Docker.
+:class:`Mailu` has the operations on this host, the functions of this module need none. All of them return plain data, the same that
+``mailu --json`` prints; what fails raises a :class:`MailuError`. The logger ``mailu`` hears what is going on.
 """
 
+from ._calls import Stream
 from ._mailu import (
     __version__,
     check_config,
@@ -22,14 +23,23 @@ from .errors import (
     MailuIOError,
     NotFoundError,
 )
+from .operations import (
+    ROOT,
+    Mailu,
+    accounts_schema,
+    app_list,
+    settings_of_app,
+)
 from .types import (
     Config,
     DnsRecord,
     DnsReport,
     DnsZone,
     ErrorKind,
+    Event,
     Finding,
     Level,
+    Progress,
     RecordType,
     RenderedFile,
     Severity,
@@ -44,20 +54,28 @@ __all__ = [
     "DnsZone",
     "DockerError",
     "ErrorKind",
+    "Event",
     "Finding",
     "InternalError",
     "InvalidInputError",
     "Level",
+    "Mailu",
     "MailuError",
     "MailuIOError",
     "NotFoundError",
+    "Progress",
+    "ROOT",
     "RecordType",
     "RenderedFile",
     "Severity",
+    "Stream",
     "__version__",
+    "accounts_schema",
+    "app_list",
     "check_config",
     "config_schema",
     "dns_records",
     "error_kinds",
     "render",
+    "settings_of_app",
 ]

@@ -53,7 +53,11 @@ pub struct BackupOptions {
 
 /// A backup that was taken.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "BackupTaken")
+)]
 #[non_exhaustive]
 pub struct Backup {
     /// The archive.
@@ -80,7 +84,11 @@ pub struct Backup {
 
 /// An archive in a list.
 #[derive(Debug, Clone, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "BackupArchive")
+)]
 #[non_exhaustive]
 pub struct Archive {
     /// The archive.
