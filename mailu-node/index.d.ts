@@ -1345,6 +1345,8 @@ export interface Integrated {
   proof: Proof;
   /** Which of several. */
   site?: string;
+  /** The app's version, where it is known. */
+  version?: string;
 }
 
 /** An IPv4 or IPv6 address with prefix length */
@@ -1398,6 +1400,11 @@ export interface Limits {
   auth_per_ip: string;
   /** Failed logins of one account. */
   auth_per_user: string;
+  /**
+   * Users for whom `messages` does not count: those by which newsletters go out. `mailu integrate APP --exempt` adds an
+   * app's.
+   */
+  exempt: EmailAddress[];
   /** Largest message, encoded. Attachments can be about a third smaller. */
   message_size: Bytes;
   /** Recipients that one user may write to. */
@@ -1611,7 +1618,7 @@ export interface Pair {
 export interface Part {
   /** What happens to it. */
   action: PartAction;
-  /** `mailbox`, `alias`, `token`, `settings` or `record`. */
+  /** `mailbox`, `alias`, `token`, `route`, `exemption`, `settings` or `record`. */
   kind: string;
   /** Which. */
   name: string;
@@ -2855,20 +2862,29 @@ export interface DiagnoseUnignoreOptions extends CallOptions {
 export interface DisconnectOptions extends CallOptions {
   /** The app: `wordpress`, `listmonk`, `ghost`, `chatwoot`, `gitea` … (`app_list`), or `generic`. */
   app: string;
-  /** Listmonk: the API user's token. */
+  /** Chatwoot: the number of the account, as in /app/accounts/NUMBER. */
+  api_account?: number | null | undefined;
+  /** The token. Chatwoot: an administrator's access token. `ERPNext`: API key and secret, with a colon between. */
   api_token?: string | null | undefined;
-  /** Listmonk: its address, for its API. Without it, its database is changed. */
+  /** A file that has the token; its path is remembered. */
+  api_token_file?: string | null | undefined;
+  /**
+   * The address of its site, for its API. Listmonk: without it, its database is changed. Chatwoot: an inbox is
+   * connected. `ERPNext`: without it, the site's container does it.
+   */
   api_url?: string | null | undefined;
-  /** Listmonk: the API user. */
+  /** Listmonk: the API user. `ERPNext`: the API key, where the token is the API secret alone. */
   api_user?: string | null | undefined;
   /** A file with authorities (PEM) that the app does not know by itself. */
   ca?: string | null | undefined;
   /** Client of the deployment. */
   client?: string | null | undefined;
-  /** `ERPNext`: the container that runs the site. */
+  /** The container that runs the app, where it cannot be found. */
   container?: string | null | undefined;
   /** Only say what would be done. */
   dry_run?: boolean | null | undefined;
+  /** Mailu's limit of messages does not count for the login; false takes that back. */
+  exempt?: boolean | null | undefined;
   /** The form of the settings, where an app has several. */
   format?: string | null | undefined;
   /** What stands in `From:`. Without it, the login. */
@@ -3097,20 +3113,29 @@ export interface InstallOptions extends CallOptions {
 export interface IntegrateOptions extends CallOptions {
   /** The app: `wordpress`, `listmonk`, `ghost`, `chatwoot`, `gitea` … (`app_list`), or `generic`. */
   app: string;
-  /** Listmonk: the API user's token. */
+  /** Chatwoot: the number of the account, as in /app/accounts/NUMBER. */
+  api_account?: number | null | undefined;
+  /** The token. Chatwoot: an administrator's access token. `ERPNext`: API key and secret, with a colon between. */
   api_token?: string | null | undefined;
-  /** Listmonk: its address, for its API. Without it, its database is changed. */
+  /** A file that has the token; its path is remembered. */
+  api_token_file?: string | null | undefined;
+  /**
+   * The address of its site, for its API. Listmonk: without it, its database is changed. Chatwoot: an inbox is
+   * connected. `ERPNext`: without it, the site's container does it.
+   */
   api_url?: string | null | undefined;
-  /** Listmonk: the API user. */
+  /** Listmonk: the API user. `ERPNext`: the API key, where the token is the API secret alone. */
   api_user?: string | null | undefined;
   /** A file with authorities (PEM) that the app does not know by itself. */
   ca?: string | null | undefined;
   /** Client of the deployment. */
   client?: string | null | undefined;
-  /** `ERPNext`: the container that runs the site. */
+  /** The container that runs the app, where it cannot be found. */
   container?: string | null | undefined;
   /** Only say what would be done. */
   dry_run?: boolean | null | undefined;
+  /** Mailu's limit of messages does not count for the login; false takes that back. */
+  exempt?: boolean | null | undefined;
   /** The form of the settings, where an app has several. */
   format?: string | null | undefined;
   /** What stands in `From:`. Without it, the login. */

@@ -912,13 +912,16 @@ class Mailu:
         self,
         app: str,
         *,
+        api_account: int | None = None,
         api_token: str | None = None,
+        api_token_file: StrPath | None = None,
         api_url: str | None = None,
         api_user: str | None = None,
         ca: StrPath | None = None,
         client: str | None = None,
         container: str | None = None,
         dry_run: bool = False,
+        exempt: bool = False,
         format: str | None = None,
         from_address: str | None = None,
         from_name: str | None = None,
@@ -938,13 +941,18 @@ class Mailu:
         Args:
             app: The app: ``wordpress``, ``listmonk``, ``ghost``, ``chatwoot``, ``gitea`` … (``app_list``), or
                 ``generic``.
-            api_token: Listmonk: the API user's token.
-            api_url: Listmonk: its address, for its API. Without it, its database is changed.
-            api_user: Listmonk: the API user.
+            api_account: Chatwoot: the number of the account, as in /app/accounts/NUMBER.
+            api_token: The token. Chatwoot: an administrator's access token. ``ERPNext``: API key and secret,
+                with a colon between.
+            api_token_file: A file that has the token; its path is remembered.
+            api_url: The address of its site, for its API. Listmonk: without it, its database is changed.
+                Chatwoot: an inbox is connected. ``ERPNext``: without it, the site's container does it.
+            api_user: Listmonk: the API user. ``ERPNext``: the API key, where the token is the API secret alone.
             ca: A file with authorities (PEM) that the app does not know by itself.
             client: Client of the deployment.
-            container: ``ERPNext``: the container that runs the site.
+            container: The container that runs the app, where it cannot be found.
             dry_run: Only say what would be done.
+            exempt: Mailu's limit of messages does not count for the login; false takes that back.
             format: The form of the settings, where an app has several.
             from_address: What stands in ``From:``. Without it, the login.
             from_name: The name beside it.
@@ -962,13 +970,16 @@ class Mailu:
         """
         request: dict[str, object] = {
             "app": app,
+            "api_account": api_account,
             "api_token": api_token,
+            "api_token_file": api_token_file,
             "api_url": api_url,
             "api_user": api_user,
             "ca": ca,
             "client": client,
             "container": container,
             "dry_run": dry_run,
+            "exempt": exempt,
             "format": format,
             "from_address": from_address,
             "from_name": from_name,
@@ -1354,13 +1365,16 @@ class Mailu:
         self,
         app: str,
         *,
+        api_account: int | None = None,
         api_token: str | None = None,
+        api_token_file: StrPath | None = None,
         api_url: str | None = None,
         api_user: str | None = None,
         ca: StrPath | None = None,
         client: str | None = None,
         container: str | None = None,
         dry_run: bool = False,
+        exempt: bool = False,
         format: str | None = None,
         from_address: str | None = None,
         from_name: str | None = None,
@@ -1382,13 +1396,18 @@ class Mailu:
         Args:
             app: The app: ``wordpress``, ``listmonk``, ``ghost``, ``chatwoot``, ``gitea`` … (``app_list``), or
                 ``generic``.
-            api_token: Listmonk: the API user's token.
-            api_url: Listmonk: its address, for its API. Without it, its database is changed.
-            api_user: Listmonk: the API user.
+            api_account: Chatwoot: the number of the account, as in /app/accounts/NUMBER.
+            api_token: The token. Chatwoot: an administrator's access token. ``ERPNext``: API key and secret,
+                with a colon between.
+            api_token_file: A file that has the token; its path is remembered.
+            api_url: The address of its site, for its API. Listmonk: without it, its database is changed.
+                Chatwoot: an inbox is connected. ``ERPNext``: without it, the site's container does it.
+            api_user: Listmonk: the API user. ``ERPNext``: the API key, where the token is the API secret alone.
             ca: A file with authorities (PEM) that the app does not know by itself.
             client: Client of the deployment.
-            container: ``ERPNext``: the container that runs the site.
+            container: The container that runs the app, where it cannot be found.
             dry_run: Only say what would be done.
+            exempt: Mailu's limit of messages does not count for the login; false takes that back.
             format: The form of the settings, where an app has several.
             from_address: What stands in ``From:``. Without it, the login.
             from_name: The name beside it.
@@ -1407,13 +1426,16 @@ class Mailu:
         """
         request: dict[str, object] = {
             "app": app,
+            "api_account": api_account,
             "api_token": api_token,
+            "api_token_file": api_token_file,
             "api_url": api_url,
             "api_user": api_user,
             "ca": ca,
             "client": client,
             "container": container,
             "dry_run": dry_run,
+            "exempt": exempt,
             "format": format,
             "from_address": from_address,
             "from_name": from_name,

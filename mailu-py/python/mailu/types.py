@@ -1258,6 +1258,8 @@ class Integrated(_IntegratedRequired, total=False):
 
     site: str | None
     """Which of several."""
+    version: str | None
+    """The app's version, where it is known."""
 
 
 class ItemEvent(TypedDict):
@@ -1307,6 +1309,9 @@ class Limits(TypedDict):
     """Failed logins by unknown accounts from one network (/24, IPv6 /48)."""
     auth_per_user: str
     """Failed logins of one account."""
+    exempt: list[str]
+    """Users for whom ``messages`` does not count: those by which newsletters go out. ``mailu integrate APP
+    --exempt`` adds an app's."""
     message_size: BytesSchema
     """Largest message, encoded. Attachments can be about a third smaller."""
     messages: str
@@ -1549,7 +1554,7 @@ class _PartRequired(TypedDict):
     action: PartAction
     """What happens to it."""
     kind: str
-    """``mailbox``, ``alias``, ``token``, ``settings`` or ``record``."""
+    """``mailbox``, ``alias``, ``token``, ``route``, ``exemption``, ``settings`` or ``record``."""
     name: str
     """Which."""
 

@@ -10,7 +10,7 @@ use crate::apps::{self, Offer, Tls};
 use crate::error::{Error, ErrorKind};
 use crate::host::app::write_settings;
 use crate::host::files;
-use crate::host::integrate::{IntegrateOptions, Integrated};
+use crate::host::integrate::{AppApi, IntegrateOptions, Integrated};
 use crate::host::perform::Progress;
 use crate::host::root::Mailu;
 use crate::names::{DomainName, EmailAddress};
@@ -255,19 +255,27 @@ macro_rules! connecting {
                 path: Option<PathBuf>,
                 /// The form of the settings, where an app has several.
                 format: Option<String>,
-                /// `ERPNext`: the container that runs the site.
+                /// The container that runs the app, where it cannot be found.
                 container: Option<String>,
                 /// Restart this container when its settings have changed.
                 restart: Option<String>,
                 /// A file with authorities (PEM) that the app does not know by itself.
                 #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
                 ca: Option<PathBuf>,
-                /// Listmonk: its address, for its API. Without it, its database is changed.
+                /// The address of its site, for its API. Listmonk: without it, its database is changed. Chatwoot: an inbox is connected. `ERPNext`: without
+                /// it, the site's container does it.
                 api_url: Option<String>,
-                /// Listmonk: the API user.
+                /// Listmonk: the API user. `ERPNext`: the API key, where the token is the API secret alone.
                 api_user: Option<String>,
-                /// Listmonk: the API user's token.
+                /// Chatwoot: the number of the account, as in /app/accounts/NUMBER.
+                api_account: Option<u64>,
+                /// The token. Chatwoot: an administrator's access token. `ERPNext`: API key and secret, with a colon between.
                 api_token: Option<Secret>,
+                /// A file that has the token; its path is remembered.
+                #[cfg_attr(feature = "schema", schemars(extend("x-path" = true)))]
+                api_token_file: Option<PathBuf>,
+                /// Mailu's limit of messages does not count for the login; false takes that back.
+                exempt: Option<bool>,
                 /// Listmonk: switch its other servers off, which would get a share of the mail.
                 only: bool,
                 /// Listmonk: restart it though it is sending a campaign, which goes on by itself then.
@@ -279,7 +287,7 @@ macro_rules! connecting {
         }
 
         impl $name {
-            fn options(&self) -> Result<IntegrateOptions, Error> {
+            fn options(&self) -> IntegrateOptions {
                 let mut options = IntegrateOptions::new(self.app.clone());
                 options.site = self.site.clone().filter(|site| !site.is_empty());
                 options.wish.login = self.login.as_ref().map(|one| one.0.clone());
@@ -295,21 +303,16 @@ macro_rules! connecting {
                 options.only = self.only;
                 options.interrupt = self.interrupt;
                 options.dry_run = self.dry_run;
-                options.api = match (&self.api_url, &self.api_user, &self.api_token) {
-                    (None, None, None) => None,
-                    (Some(url), Some(user), Some(token)) => {
-                        Some((url.clone(), user.clone(), token.clone()))
-                    }
-                    _ => {
-                        return Err(Error::new(
-                            ErrorKind::InvalidInput,
-                            "call.invalid",
-                            "log in to Listmonk: `api_url`, `api_user` and `api_token` go together",
-                        )
-                        .hint("give all of them, or none: then its database is changed"));
-                    }
-                };
-                Ok(options)
+                options.exempt = self.exempt;
+                if self.api_url.is_some() || self.api_token.is_some() || self.api_token_file.is_some() {
+                    let mut api = AppApi::new(self.api_url.clone().unwrap_or_default());
+                    api.user.clone_from(&self.api_user);
+                    api.account = self.api_account;
+                    api.secret.clone_from(&self.api_token);
+                    api.token_file.clone_from(&self.api_token_file);
+                    options.api = Some(api);
+                }
+                options
             }
         }
     };
@@ -325,7 +328,7 @@ impl Request for Integrate {
     type Answer = Integrated;
 
     fn perform(self, mailu: &Mailu, progress: &mut dyn Progress) -> Result<Self::Answer, Error> {
-        let mut options = self.options()?;
+        let mut options = self.options();
         options.rotate = self.rotate;
         let layout = mailu.find(&self.target())?;
         mailu.integrate(&layout, &options, &mut |line| progress.said(line))
@@ -336,7 +339,7 @@ impl Request for Disconnect {
     type Answer = Integrated;
 
     fn perform(self, mailu: &Mailu, progress: &mut dyn Progress) -> Result<Self::Answer, Error> {
-        let options = self.options()?;
+        let options = self.options();
         let layout = mailu.find(&self.target())?;
         mailu.disconnect(&layout, &options, &mut |line| progress.said(line))
     }
