@@ -629,6 +629,30 @@ fn every_verb_names_a_deployment_that_is_not_there() {
     }
 }
 
+/// Nobody has to wait for what goes on by itself.
+#[test]
+fn waiting_for_services_can_be_stopped() {
+    let host = Host::new();
+    host.engine.fate("smtp", Fate::Slow(100_000));
+    let mut child = host
+        .command(&["restart", "smtp", "--wait", "600"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let waits = lines.find(|line| line.as_ref().unwrap().contains("waiting for smtp"));
+    assert!(waits.is_some());
+    assert_eq!(interrupted(&mut child), 130);
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(
+        rest.concat().contains("the same command continues"),
+        "{rest:?}"
+    );
+    // It was ended by itself, not by the signal, and left nothing that keeps others out.
+    host.engine.fate("smtp", Fate::Well);
+    host.run(&["restart", "smtp"]).expect_code(0);
+}
+
 #[test]
 fn one_service_is_restarted_alone_and_waited_for() {
     let host = Host::new();

@@ -7,7 +7,7 @@ use mailu_core::host::{OperateOptions, Power};
 
 use super::chosen;
 use crate::args::{self, Global};
-use crate::output::Printer;
+use crate::output::{Printer, Steps};
 
 pub(crate) fn run(
     global: &Global,
@@ -20,7 +20,9 @@ pub(crate) fn run(
         .concat()
         .join(" ");
     let options = OperateOptions::new(args.services, args.wait.map(Duration::from_secs));
-    let result = mailu.power(&layout, action, &options, &mut |line| printer.note(line));
+    let mut steps = Steps::new(printer, None);
+    steps.stops_when_interrupted();
+    let result = mailu.power(&layout, action, &options, &mut steps);
     let said = result.as_ref().map(|done| {
         if done.done {
             "done"

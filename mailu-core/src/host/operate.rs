@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::compose::Compose;
+use super::compose::{Compose, interrupted};
 use super::engine::Docker;
+use super::perform::Progress;
 use super::root::Mailu;
 use super::{files, hints, lock, pause, ready, status};
 use crate::config::Config;
@@ -104,7 +105,8 @@ pub struct Executed {
 impl Mailu {
     /// Starts, stops or restarts services of the deployment at `layout`, and waits until they are ready, or stopped.
     ///
-    /// `said` hears what Compose says and what is waited for.
+    /// `progress` hears what Compose says and what is waited for. Waiting can be stopped: then services go on starting by themselves, and the same
+    /// call waits again.
     ///
     /// # Errors
     ///
@@ -116,9 +118,9 @@ impl Mailu {
         layout: &Layout,
         action: Power,
         options: &OperateOptions,
-        said: &mut dyn FnMut(&str),
+        progress: &mut dyn Progress,
     ) -> Result<Operated, Error> {
-        self.powered(layout, action, options, said)
+        self.powered(layout, action, options, progress)
             .map_err(|error| hints::error(error, self.root()))
     }
 
@@ -127,7 +129,7 @@ impl Mailu {
         layout: &Layout,
         action: Power,
         options: &OperateOptions,
-        said: &mut dyn FnMut(&str),
+        progress: &mut dyn Progress,
     ) -> Result<Operated, Error> {
         let begun = Instant::now();
         let (config, _) = self.config(layout)?;
@@ -166,7 +168,8 @@ impl Mailu {
                 && !named("front")
                 && pause::running(&there, "front").is_none()
             {
-                said("starting front too: without it smtp would return mail to its senders");
+                progress
+                    .said("starting front too: without it smtp would return mail to its senders");
                 services = chosen(
                     &[services, vec!["front".to_owned()]].concat(),
                     &wanted,
@@ -180,7 +183,7 @@ impl Mailu {
                 &services,
                 &there,
                 options.services.is_empty(),
-                said,
+                &mut |line| progress.said(line),
             )?;
         }
         let mut failures = Vec::new();
@@ -201,7 +204,7 @@ impl Mailu {
                     services: &services,
                     patience: options.patience,
                 };
-                failures = waiting.finish(said)?;
+                failures = waiting.finish(progress)?;
                 failures.is_empty()
             }
         };
@@ -504,7 +507,7 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     /// Waits until all of them are ready, or will not be; says of each that is not, why.
-    fn finish(&self, said: &mut dyn FnMut(&str)) -> Result<Vec<Finding>, Error> {
+    fn finish(&self, progress: &mut dyn Progress) -> Result<Vec<Finding>, Error> {
         let begun = Instant::now();
         let secrets = ready::secrets(self.layout);
         let looker = ready::Looker {
@@ -524,6 +527,9 @@ impl Waiting<'_> {
         let mut out = Vec::new();
         let mut waiting: Vec<&str> = self.services.iter().map(String::as_str).collect();
         while !waiting.is_empty() {
+            if progress.interrupted() {
+                return Err(interrupted());
+            }
             let there = self.docker.project(self.project)?;
             let mut still = Vec::new();
             for service in waiting {
@@ -540,7 +546,7 @@ impl Waiting<'_> {
                 match start::judge(service, &seen) {
                     Readiness::Ready => {
                         if told.contains_key(service) {
-                            said(&format!("{service} is ready"));
+                            progress.said(&format!("{service} is ready"));
                         }
                     }
                     Readiness::Failed { code, why, hints } => {
@@ -560,7 +566,7 @@ impl Waiting<'_> {
                             out.push(hints.iter().fold(finding, Finding::hint));
                         } else {
                             if told.get(service) != Some(&why) && begun.elapsed() > QUIET {
-                                said(&format!("waiting for {service}: {why}"));
+                                progress.said(&format!("waiting for {service}: {why}"));
                                 told.insert(service, why);
                             }
                             still.push(service);

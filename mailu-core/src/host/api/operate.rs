@@ -296,9 +296,7 @@ macro_rules! power {
                 let layout = mailu.find(&self.target())?;
                 let options =
                     OperateOptions::new(self.services, self.wait.map(Duration::from_secs));
-                mailu.power(&layout, Power::$name, &options, &mut |line| {
-                    progress.said(line)
-                })
+                mailu.power(&layout, Power::$name, &options, progress)
             }
         }
     };
