@@ -37,6 +37,7 @@ mod value;
 pub mod wordpress;
 
 pub use digest::Digest;
+#[cfg(feature = "host")]
 pub(crate) use exempt::is_in as is_exempt;
 pub use exempt::{Exemption, exemption};
 pub use merge::env::unmerge as unmerge_env;
