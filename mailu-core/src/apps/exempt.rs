@@ -40,14 +40,14 @@ pub fn exemption(
     }
     if wants && !list.contains(login) {
         // A list that somebody keeps in mailu.env by hand counts, and is theirs.
-        let theirs = ours.is_none() && configured.is_empty() && is_in(running, login);
+        let theirs = ours.is_none() && configured.is_empty() && is_exempt(running, login);
         if !theirs {
             list.push(login.clone());
             keeps = Some(login.clone());
         }
     }
     let changes = list != configured;
-    let there = is_in(running, login);
+    let there = is_exempt(running, login);
     let target = list.contains(login) || (configured.is_empty() && !changes && there);
     // What others have put into mailu.toml and not yet applied is theirs to apply.
     let applies = (wants || ours.is_some()) && (changes || target != there);
@@ -61,7 +61,7 @@ pub fn exemption(
 }
 
 /// Whether Mailu's list names a login. It compares in lower case, and splits at commas.
-pub(crate) fn is_in(list: &str, login: &EmailAddress) -> bool {
+pub fn is_exempt(list: &str, login: &EmailAddress) -> bool {
     let login = login.to_string();
     list.split(',')
         .any(|one| one.trim().eq_ignore_ascii_case(&login))

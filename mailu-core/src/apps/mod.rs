@@ -37,9 +37,7 @@ mod value;
 pub mod wordpress;
 
 pub use digest::Digest;
-#[cfg(feature = "host")]
-pub(crate) use exempt::is_in as is_exempt;
-pub use exempt::{Exemption, exemption};
+pub use exempt::{Exemption, exemption, is_exempt};
 pub use merge::env::unmerge as unmerge_env;
 pub use offer::Offer;
 pub use profile::{Bounces, Incoming, Profile, Throttle, Tls};

@@ -277,7 +277,7 @@ impl Sender {
 
 /// How much the login may send, by the deployment's limits; nothing where `exempt`, Mailu's `MESSAGE_RATELIMIT_EXEMPTION`, names it.
 fn throttle(config: &Config, exempt: &str, login: &EmailAddress) -> Option<super::Throttle> {
-    if super::exempt::is_in(exempt, login) {
+    if super::exempt::is_exempt(exempt, login) {
         return None;
     }
     let (recipients, seconds) = config.limits.messages.amount();
