@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::fake_engine::FakeEngine;
 use crate::published::NameServer;
 use crate::standin::StandIn;
-use crate::support::{INSTALL, Root, finished, program, workspace};
+use crate::support::{INSTALL, Root, finished, printed, program, workspace};
 use crate::up::{QUIET, engine, run};
 
 /// A block of commands on a page.
@@ -192,7 +192,16 @@ impl World {
             .env("AGENCY_STACK_ROOT", self.root.path())
             .env("AGENCY_STACK_LOG_DIR", self.directory.path().join("logs"))
             .env_remove("MAILU_ADMIN_PASSWORD");
-        finished(command.output().unwrap())
+        let output = command.output().unwrap();
+        if line.contains("--reveal") {
+            return printed(output);
+        }
+        let run = finished(output);
+        self.root
+            .no_secret_in(&run.out, &format!("output of `{line}`"));
+        self.root
+            .no_secret_in(&run.err, &format!("errors of `{line}`"));
+        run
     }
 }
 

@@ -301,7 +301,8 @@ fn note(variable: &str, texts: &[&str]) {
     }
 }
 
-fn printed(output: Output) -> Run {
+/// What a run printed that was to print a secret.
+pub(crate) fn printed(output: Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),
