@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -138,7 +138,6 @@ fn freeing_an_app_is_killed_and_goes_on() {
 
 /// Whatever a killed run has left, the same command goes on from there: one mailbox, one token, and the app has it.
 fn killed_anywhere(server: &Server) {
-    let begun = Instant::now();
     let file = server.root.beside("whole.json", THERE);
     let connect = |file: &Path, more: &[&str]| {
         let args = [
@@ -152,9 +151,14 @@ fn killed_anywhere(server: &Server) {
         ];
         server.root.command(&[&args[..], more].concat())
     };
-    finished(connect(&file, &[]).output().unwrap()).expect_code(0);
-    let whole = begun.elapsed();
-    finished(connect(&file, &["--remove"]).output().unwrap()).expect_code(0);
+    let mut whole = Duration::ZERO;
+    // The first time its mailbox is made, too, which stays.
+    for _ in 0..2 {
+        let begun = Instant::now();
+        finished(connect(&file, &[]).output().unwrap()).expect_code(0);
+        whole = begun.elapsed();
+        finished(connect(&file, &["--remove"]).output().unwrap()).expect_code(0);
+    }
     let mut halves = 0;
     for point in 1..=20_u32 {
         let more: &[&str] = if point % 4 == 0 { &["--rotate"] } else { &[] };
@@ -182,7 +186,8 @@ fn killed_anywhere(server: &Server) {
             hands_in(&login, &token, "shop@example.com"),
             (Some(235), Some(250))
         );
-        if point % 3 == 0 {
+        // What is connected has nothing left to do, unless it gets another token.
+        if point % 4 != 3 {
             finished(connect(&file, &["--remove"]).output().unwrap()).expect_code(0);
             assert_eq!(fs::read_to_string(&file).unwrap(), THERE);
             assert!(tokens(&login).unwrap().is_empty());
