@@ -7,13 +7,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use mailu_core::host::Mailu;
 use serde_json::{Map, Value, json};
 
+use crate::http_api;
 use crate::server::{BARE, LIGHT, Server};
 use crate::support::Root;
 use crate::watch::Watch;
 use crate::world::{self, fetch, outside, send, wait_for};
-
-#[path = "../it/http_api.rs"]
-mod http_api;
 
 #[path = "../it/chatwoot/emulator.rs"]
 #[expect(

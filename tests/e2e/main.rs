@@ -17,6 +17,8 @@ mod delivery;
 mod diagnosed;
 mod docs;
 mod engine;
+#[path = "../it/http_api.rs"]
+mod http_api;
 mod inbox;
 mod integrate;
 mod interrupted;

@@ -41,16 +41,17 @@ pub(crate) fn serve(
         for stream in listener.incoming().flatten() {
             let answer = answer.clone();
             std::thread::spawn(move || {
-                let _ = one(stream, &*answer);
+                let _ = one(&stream, &*answer);
             });
         }
     });
     address
 }
 
-fn one(
-    mut stream: TcpStream,
-    answer: &(dyn Fn(&Request) -> (u16, Value) + Send + Sync),
+/// Reads one request, and answers it.
+pub(crate) fn one(
+    mut stream: &TcpStream,
+    answer: &dyn Fn(&Request) -> (u16, Value),
 ) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     let mut piece = [0_u8; 4096];

@@ -2,7 +2,6 @@
 //! do (README.md). It forgives nothing that they do not forgive.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use mailu_core::apps::listmonk::Settings;
 use serde_json::{Map, Value, json};
 
 use super::smtp;
+use crate::http_api::{self, Request};
 
 /// Name and secret that log in.
 pub(crate) const USER: &str = "mailu";
@@ -143,7 +143,7 @@ fn listen(mut listener: TcpListener, address: SocketAddr, world: &Arc<Mutex<Worl
                 stream.set_nonblocking(false).unwrap();
                 lock(world).connections.push(stream.try_clone().unwrap());
                 let world = world.clone();
-                std::thread::spawn(move || serve(stream, &world));
+                std::thread::spawn(move || serve(&stream, &world));
             } else {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -190,56 +190,27 @@ fn leave(world: &Arc<Mutex<World>>) {
     });
 }
 
-fn serve(mut stream: TcpStream, world: &Arc<Mutex<World>>) {
-    let mut bytes = Vec::new();
-    let mut piece = [0_u8; 4096];
-    let (head, body) = loop {
-        match stream.read(&mut piece) {
-            Ok(count) if count > 0 => bytes.extend_from_slice(&piece[..count]),
-            _ => return,
-        }
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        let length = header(&head, "content-length").map_or(0, |text| text.parse().unwrap());
-        if bytes.len() >= end + 4 + length {
-            break (head, bytes[end + 4..end + 4 + length].to_vec());
-        }
-    };
-    let (status, answer) = answer(world, &head, &body);
-    let text = answer.to_string();
-    let _ = write!(
-        stream,
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
-        text.len()
-    );
+fn serve(stream: &TcpStream, world: &Arc<Mutex<World>>) {
+    let _ = http_api::one(stream, &|request| answer(world, request));
     // Another handle on it is kept until it starts again.
     let _ = stream.shutdown(Shutdown::Both);
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().skip(1).find_map(|line| {
-        let (own, value) = line.split_once(':')?;
-        own.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
 }
 
 fn refused(status: u16, message: &str) -> (u16, Value) {
     (status, json!({ "message": message }))
 }
 
-fn answer(world: &Arc<Mutex<World>>, head: &str, body: &[u8]) -> (u16, Value) {
-    let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (method, path) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
+fn answer(world: &Arc<Mutex<World>>, request: &Request) -> (u16, Value) {
+    let (method, path, body) = (
+        request.method.as_str(),
+        request.path.as_str(),
+        request.body.as_slice(),
     );
     if path == "/health" {
         return (200, json!({ "data": true }));
     }
     let mut there = lock(world);
-    let (kind, allowed) = authorized(there.version, head);
+    let (kind, allowed) = authorized(there.version, request);
     there.calls.push(format!("{kind} {method} {path}"));
     if !allowed {
         return match there.version {
@@ -334,11 +305,13 @@ fn answer(world: &Arc<Mutex<World>>, head: &str, body: &[u8]) -> (u16, Value) {
 }
 
 /// Which kind of authorization there is, and whether it will do (§2.2).
-fn authorized(version: &str, head: &str) -> (&'static str, bool) {
-    let given = header(head, "authorization").unwrap_or_default();
+fn authorized(version: &str, request: &Request) -> (&'static str, bool) {
+    let given = request.header("authorization").unwrap_or_default();
     let right = format!("{USER}:{PASSWORD}");
     // A session of a browser switches the header off.
-    let cookie = header(head, "cookie").is_some_and(|cookie| cookie.contains("session="));
+    let cookie = request
+        .header("cookie")
+        .is_some_and(|cookie| cookie.contains("session="));
     if let Some(token) = given.strip_prefix("token ") {
         return ("token", version != "v3" && !cookie && token == right);
     }

@@ -367,37 +367,7 @@ macro_rules! of_a_kind {
             }
         }
 
-        request! {
-            #[doc = concat!("Changes one ", $what, ".")]
-            $set of one
-            (
-                /// Its name.
-                $key: Parsed<$name>,
-            )
-            {
-                /// What is said of it; `accounts_schema` has every key.
-                settings: Plains,
-                /// Only say what would be done.
-                dry_run: bool,
-            }
-        }
-
-        impl Request for $set {
-            type Answer = AccountChange;
-
-            fn perform(self, mailu: &Mailu, _: &mut dyn Progress) -> Result<Self::Answer, Error> {
-                let options = ChangeOptions::new(Change::Set, self.dry_run);
-                let name = self.$key.0.to_string();
-                put(
-                    mailu,
-                    &self.target(),
-                    Kind::$kind,
-                    &name,
-                    &self.settings,
-                    options,
-                )
-            }
-        }
+        of_a_kind!($kind, concat!("Changes one ", $what, "."), $key: $name, Change::Set; $set);
 
         request! {
             #[doc = concat!("Deletes one ", $what, ". Mail stays on disk.")]
@@ -429,10 +399,10 @@ macro_rules! of_a_kind {
             }
         }
     };
-    ($kind:ident, $what:literal, $key:ident: $name:ty; $add:ident) => {
+    ($kind:ident, $doc:expr, $key:ident: $name:ty, $change:expr; $put:ident) => {
         request! {
-            #[doc = concat!("Makes one ", $what, ". One that is there has to be so already.")]
-            $add of one
+            #[doc = $doc]
+            $put of one
             (
                 /// Its name.
                 $key: Parsed<$name>,
@@ -445,11 +415,11 @@ macro_rules! of_a_kind {
             }
         }
 
-        impl Request for $add {
+        impl Request for $put {
             type Answer = AccountChange;
 
             fn perform(self, mailu: &Mailu, _: &mut dyn Progress) -> Result<Self::Answer, Error> {
-                let options = ChangeOptions::new(Change::Add, self.dry_run);
+                let options = ChangeOptions::new($change, self.dry_run);
                 let name = self.$key.0.to_string();
                 put(
                     mailu,
@@ -465,12 +435,12 @@ macro_rules! of_a_kind {
 }
 
 of_a_kind!(Domain, "email domain", Domain, name: EmailDomain, domain, domains; DomainList, DomainShow, DomainSet, DomainDelete);
-of_a_kind!(Domain, "email domain", name: EmailDomain; DomainAdd);
+of_a_kind!(Domain, "Makes one email domain. One that is there has to be so already.", name: EmailDomain, Change::Add; DomainAdd);
 of_a_kind!(User, "user", User, email: EmailAddress, user, users; UserList, UserShow, UserSet, UserDelete);
 of_a_kind!(Alias, "alias", Alias, email: EmailAddress, alias, aliases; AliasList, AliasShow, AliasSet, AliasDelete);
-of_a_kind!(Alias, "alias", email: EmailAddress; AliasAdd);
+of_a_kind!(Alias, "Makes one alias. One that is there has to be so already.", email: EmailAddress, Change::Add; AliasAdd);
 of_a_kind!(Relay, "domain whose mail is handed on", Relay, name: EmailDomain, relay, relays; RelayList, RelayShow, RelaySet, RelayDelete);
-of_a_kind!(Relay, "domain whose mail is handed on", name: EmailDomain; RelayAdd);
+of_a_kind!(Relay, "Makes one domain whose mail is handed on. One that is there has to be so already.", name: EmailDomain, Change::Add; RelayAdd);
 
 request! {
     /// Makes a user. One of `password`, `generate` and `no_password` says which password it gets.
